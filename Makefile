@@ -1,0 +1,64 @@
+# The developer's interface; `make` alone tells what there is. CI calls nothing else.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= $(firstword $(foreach p,python3.11 python3.13 python3.12 python3,$(shell $(p) -c 'import sys, venv, ensurepip; (3, 11) <= sys.version_info[:2] <= (3, 13) and print("$(p)")' 2>/dev/null)))
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
+RUN_READY := $(VENV)/.run-ready
+DEV_READY := $(VENV)/.dev-ready
+CODE := firmware tools tests bench
+
+.PHONY: help setup run test lint fix lock bench soak clean
+
+help: ## Show what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(BIN)/python:
+	@[ -n "$(PYTHON)" ] || { echo "safecount needs Python 3.11, 3.12 or 3.13 with its venv module; none was found. Install one (Debian: apt-get install python3-venv) or name it: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+
+$(RUN_READY): $(BIN)/python tools/locks/run.txt pyproject.toml tools/pyproject.toml
+	@echo "Setting up .venv (once) ..." >&2
+	@$(PIP) install --require-hashes -r tools/locks/run.txt
+	@$(PIP) install --no-deps --no-build-isolation -e . -e tools
+	@touch $@
+
+$(DEV_READY): $(RUN_READY) tools/locks/dev.txt
+	@echo "Adding the development tools to .venv (once) ..." >&2
+	@$(PIP) install --require-hashes -r tools/locks/dev.txt
+	@touch $@
+
+setup: $(RUN_READY) ## Make .venv with both distributions
+	@echo "Ready: $(BIN)/safecount and $(BIN)/safecount-ops"
+
+run: $(RUN_READY) ## Count people in a real clip and leave a report (VIDEO=clip LINE=x1,y1,x2,y2:right for your own)
+	@$(BIN)/safecount-ops run $(if $(VIDEO),"$(VIDEO)") $(if $(LINE),--line "$(LINE)")
+
+test: $(DEV_READY) ## Run the fast tests
+	@$(if $(SAFECOUNT_ASSETS),,echo "Left out: tests on files that no package registry serves (name a folder that has them: SAFECOUNT_ASSETS=...)" >&2)
+	@$(BIN)/python -m pytest -m "not soak and not image $(if $(SAFECOUNT_ASSETS),,and not assets)"
+
+lint: $(DEV_READY) ## Check style, types and shell scripts
+	@$(BIN)/ruff check $(CODE)
+	@$(BIN)/ruff format --check $(CODE)
+	@$(BIN)/mypy firmware/safecount tools/safecount_ops tests $(wildcard bench/*.py)
+	@$(BIN)/shellcheck .ci/run
+
+fix: $(DEV_READY) ## Mend what the linters can mend themselves
+	@$(BIN)/ruff check --fix $(CODE)
+	@$(BIN)/ruff format $(CODE)
+
+lock: $(DEV_READY) ## Renew the hash-locked requirements
+	@touch README.md LICENSE # the wheels name them
+	@for lock in run dev; do \
+	    inputs=tools/locks/run.in; [ $$lock = run ] || inputs="$$inputs tools/locks/dev.in"; \
+	    $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url \
+	        --no-emit-find-links --no-emit-package safecount --no-emit-package safecount-ops --output-file tools/locks/$$lock.txt $$inputs >/dev/null; \
+	done
+
+clean: ## Remove what was built (not the cache of assets)
+	@rm -rf $(VENV) build dist
