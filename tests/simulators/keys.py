@@ -35,7 +35,10 @@ class Reader:
         return Recipient(role, self.public_key, not_before_s, not_after_s)
 
     def open_sealed(self, header: EnvelopeHeader, sealed: bytes) -> bytes:
-        return unpad_body(SUITE.decrypt(sealed, self.private_key, info=info_for(header)))
+        return unpad_body(self.open_with_info(info_for(header), sealed))
+
+    def open_with_info(self, info: bytes, sealed: bytes) -> bytes:
+        return SUITE.decrypt(sealed, self.private_key, info=info)
 
 
 def reader(name: str) -> Reader:
