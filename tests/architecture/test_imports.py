@@ -33,8 +33,6 @@ LIBRARIES: dict[str, set[str]] = {
     "roles": set(),
     "__main__": set(),
 }
-# `counting` knows no wire format either: it is numbers in, numbers out.
-OURS["counting"] = ("counting", "errors")
 # The tools that run the counting core at a desk; everything else there sees the formats only.
 DESK_TOOLS = {"evaluate", "replay", "simulate", "run", "assets", "desk"}
 # No clock and no I/O in the pure parts.

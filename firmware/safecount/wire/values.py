@@ -83,6 +83,40 @@ def node_epsilon(profile: Profile, node: Node, *, exits: bool) -> Fraction:
 
 
 @dataclass(frozen=True, slots=True)
+class BinOpened:
+    """A bin of a door has begun. Holds no count: it only makes sure that, after a power cut, the bin is known to be
+    lost.
+
+    From `start_s` to `end_s`, UTC seconds. It stays on the device.
+    """
+
+    door: str
+    node: Node
+    start_s: int
+    end_s: int
+
+    def __post_init__(self) -> None:
+        _check_texts(self.door)
+        longest = HOUR_S if self.node is Node.HOUR else DAY_MAX_S
+        _check(0 <= self.start_s < self.end_s <= min(UTC_MAX_S, self.start_s + longest), "the bin's time")
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerRow:
+    """A stretch of time for which a door's bins of one kind are accounted for. It stays on the device.
+
+    With `open` it is one bin that was opened and not closed; else it is a run of bins that were released or reported
+    lost.
+    """
+
+    door: str
+    node: Node
+    start_s: int
+    end_s: int
+    open: bool
+
+
+@dataclass(frozen=True, slots=True)
 class CountRecord:
     """One bin of one door: noisy whole numbers, and how far they can be trusted.
 
