@@ -11,10 +11,13 @@ from safecount_ops import __version__
 
 COMMANDS: dict[str, tuple[str, str]] = {
     # name: (module : the click command in it, one line for `--help`)
-    "assets": ("assets:command", "Find models and clips by their sha256, and fetch what is missing."),
-    "evaluate": ("evaluate:command", "Count a clip whose truth is known, and tell what was missed and what was extra."),
-    "replay": ("replay:command", "Draw boxes, paths and lines over a clip, for tuning at a desk."),
-    "run": ("run:command", "Count people in a clip and leave a report."),
+    "assets": ("assets.command:command", "Find models and clips by their sha256, and fetch what is missing."),
+    "evaluate": (
+        "desk.evaluate:command",
+        "Count a clip whose truth is known, and tell what was missed and what was extra.",
+    ),
+    "replay": ("desk.replay:command", "Draw boxes, paths and lines over a clip, for tuning at a desk."),
+    "run": ("desk.run:command", "Count people in a clip and leave a report."),
 }
 
 
