@@ -25,6 +25,7 @@ from simulators.keys import keyset, reader, signing_key
 from simulators.records import HEALTH_RECORD, HOUR_RECORD
 
 SEALER = Sealer("counter-7", signing_key("device"), keyset(reader("controller").recipient(Role.CONTROLLER)))
+LOST = replace(HOUR_RECORD, state=State.LOST, entered=None, coverage_s=0)
 
 
 def plain(link: Link) -> Sealed:
@@ -55,14 +56,7 @@ def live(path: Path, report: int) -> None:
     """
     with SpoolDb(path, new_epoch=1) as spool:
         for row in [row for row in spool.ledger() if row.open]:
-            lost = replace(
-                HOUR_RECORD,
-                start_s=row.start_s,
-                length_s=row.end_s - row.start_s,
-                state=State.LOST,
-                entered=None,
-                coverage_s=0,
-            )
+            lost = replace(LOST, start_s=row.start_s, length_s=row.end_s - row.start_s)
             assert record(spool, SEALER, lost, 0) is Verdict.STORED
             os.write(report, b"r")
         start_s = max((row.end_s for row in spool.ledger()), default=HOUR_RECORD.start_s)
@@ -86,7 +80,7 @@ def kill_at_random(path: Path, generator: Random) -> int:
 
 
 def check(path: Path, collected: list[Link], reported: int) -> int:
-    """Take everything out of the spool as a collector would; how many records it held. Nothing missing, nothing twice."""
+    """Take everything out of the spool as a collector would; how many. None missing, none twice."""
     with SpoolDb(path, new_epoch=99) as spool:
         batch = spool.unsent(100_000)
         for envelope in batch:
@@ -198,7 +192,7 @@ def test_the_ledger_is_bounded_and_rather_misses_than_forgets(tmp_path: Path) ->
     with SpoolDb(tmp_path / "spool.db", new_epoch=1) as spool:
         for number in range(MAX_LEDGER_ROWS + 20):
             start_s = HOUR_RECORD.start_s + number * 7200
-            lost = replace(HOUR_RECORD, start_s=start_s, state=State.LOST, entered=None, coverage_s=0)
+            lost = replace(LOST, start_s=start_s)
             assert record(spool, SEALER, lost, 0) is Verdict.STORED
         assert len(spool.ledger()) <= MAX_LEDGER_ROWS
         for number in range(MAX_LEDGER_ROWS + 20):

@@ -20,7 +20,7 @@ class MemorySpool:
         self._head = start_of(new_epoch)
         self._open: dict[Bin, bool] = {}
         self._envelopes: dict[tuple[int, int], bytes] = {}
-        self._held: set[tuple[int, int]] = set()
+        self._held: dict[tuple[int, int], Reason] = {}
 
     def head(self) -> Link:
         return self._head
@@ -62,4 +62,4 @@ class MemorySpool:
                 del self._envelopes[receipt.epoch, receipt.sequence]
 
     def hold(self, envelope: StoredEnvelope, reason: Reason) -> None:
-        self._held.add((envelope.epoch, envelope.sequence))
+        self._held[envelope.epoch, envelope.sequence] = reason
