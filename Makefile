@@ -12,7 +12,7 @@ RUN_READY := $(VENV)/.run-ready
 DEV_READY := $(VENV)/.dev-ready
 CODE := firmware tools tests bench
 
-.PHONY: help setup run test lint fix lock bench soak clean
+.PHONY: help setup run test lint fix lock bench bench-delivery soak clean
 
 help: ## Show what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,12 @@ run: $(RUN_READY) ## Count people in a real clip and leave a report (VIDEO=clip 
 test: $(DEV_READY) ## Run the fast tests
 	@$(if $(SAFECOUNT_ASSETS),,echo "Left out: tests on files that no package registry serves (name a folder that has them: SAFECOUNT_ASSETS=...)" >&2)
 	@$(BIN)/python -m pytest -m "not soak and not image $(if $(SAFECOUNT_ASSETS),,and not assets)"
+
+soak: $(DEV_READY) ## Run the tests of thousands of rounds
+	@nice -n 10 $(BIN)/python -m pytest -m soak
+
+bench-delivery: $(DEV_READY) ## Measure sealing and storing, beside age, libsodium and persist-queue
+	@PYTHONPATH=tests nice -n 10 $(BIN)/python bench/delivery.py
 
 lint: $(DEV_READY) ## Check style, types and shell scripts
 	@$(BIN)/ruff check $(CODE)
