@@ -1,0 +1,258 @@
+"""Follows people from frame to frame by their boxes alone, and forgets them within seconds.
+
+The way is that of SORT (Bewley et al. 2016, motion, then assignment) with the two stages of ByteTrack (Zhang et al. 2022:
+strong boxes first, weak ones only continue what is already followed). What differs, and why, is measured in ADR 3:
+distances are between centres and in body sizes (the square root of the box area), not overlaps, so that one setting holds
+for every camera height; time is in seconds, so that it holds for every frame rate; and it is plain Python, since with the
+few people of a door the calls into an array library cost more than the sums.
+
+Nothing here leaves the vision process: a track's number is a counter that starts anew with the process.
+"""
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import exp, sqrt
+
+from safecount.counting.values import Boxes
+
+
+@dataclass(frozen=True, slots=True)
+class TrackerSettings:
+    """Sizes are in body sizes (square root of the box area), times in seconds, scores from 0 to 1.
+
+    Attributes:
+        strong_score: boxes from here on are associated first, and may begin a track.
+        weak_score: boxes from here to `strong_score` only continue confirmed tracks; lower ones are ignored.
+        confirm_hits: boxes that a track needs before it counts.
+        memory_s: how long a confirmed person who is hidden is remembered.
+        tentative_s: the same for a track that is not confirmed yet.
+        fade_s: while somebody is unseen, the speed we believe fades with this time constant: hidden people often stop.
+        speed: standard deviation of a newcomer's unknown speed, body sizes a second: people walk in at 1 to 2.
+        acceleration: how much a walker's speed wanders, body sizes a second per root second.
+        jitter: standard deviation of a detector's box centre, body sizes.
+        gate: a box further than this from where its person should be is somebody else.
+        size_weight: what a difference in size costs against a distance, both squared.
+        size_limit: the most that width and height may differ, as the squared sum of their relative differences.
+        size_gain: the share of a new box's size that a track takes on.
+        max_tracks: the bound on memory; when it is reached, newcomers are ignored until somebody is forgotten.
+    """
+
+    strong_score: float = 0.45
+    weak_score: float = 0.22
+    confirm_hits: int = 2
+    memory_s: float = 1.5
+    tentative_s: float = 0.5
+    fade_s: float = 2.3
+    speed: float = 1.8
+    acceleration: float = 0.9
+    jitter: float = 0.08
+    gate: float = 1.0
+    size_weight: float = 0.9
+    size_limit: float = 0.85
+    size_gain: float = 0.38
+    max_tracks: int = 512
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.weak_score <= self.strong_score <= 1:
+            raise ValueError("weak_score and strong_score must lie within 0 and 1, in this order.")
+        if min(self.memory_s, self.tentative_s, self.fade_s, self.speed, self.jitter, self.gate, self.size_limit) <= 0:
+            raise ValueError("the tracker's times, sizes and speeds must be above 0.")
+        if not 0 < self.size_gain <= 1:
+            raise ValueError("size_gain must lie above 0 and up to 1.")
+        if self.confirm_hits < 1 or self.max_tracks < 1:
+            raise ValueError("confirm_hits and max_tracks must be at least 1.")
+
+
+class Track:
+    """One person as followed so far: a constant-velocity Kalman filter per axis (both share one covariance).
+
+    Remembers one state and the last box, for `memory_s` after it was last seen. `box` is what the detector measured last:
+    x1, y1, x2, y2 in picture pixels, `first_box` what it measured first; `size` is the square root of the smoothed area.
+    """
+
+    __slots__ = (
+        *("number", "first_box", "box", "seen_at_s", "hits", "confirmed"),
+        *("x", "y", "vx", "vy", "p_x", "p_xv", "p_v"),
+        *("width", "height", "size"),
+    )
+
+    def __init__(self, number: int, found: "_Found", at_s: float, settings: TrackerSettings) -> None:
+        self.number = number
+        self.x, self.y, self.width, self.height, _, self.box = found
+        self.first_box = self.box
+        self.vx = self.vy = 0.0
+        self.size = sqrt(self.width * self.height)
+        self.p_x = (settings.jitter * self.size) ** 2
+        self.p_xv = 0.0
+        self.p_v = (settings.speed * self.size) ** 2
+        self.seen_at_s = at_s
+        self.hits = 1
+        self.confirmed = settings.confirm_hits <= 1
+
+    def predict(self, dt_s: float, fade: float, acceleration: float) -> None:
+        """Move on by `dt_s`; white-noise acceleration (Bar-Shalom, Estimation with Applications, 6.2.2)."""
+        self.x += self.vx * dt_s
+        self.y += self.vy * dt_s
+        self.vx *= fade
+        self.vy *= fade
+        q = (acceleration * self.size) ** 2 * dt_s
+        p_v = self.p_v
+        self.p_x += dt_s * (2.0 * self.p_xv + dt_s * (p_v + q / 3.0))
+        self.p_xv += dt_s * (p_v + q / 2.0)
+        self.p_v = p_v + q
+
+    def correct(self, found: "_Found", at_s: float, settings: TrackerSettings) -> None:
+        """Take in the box that was found to be this person's."""
+        x, y, width, height, _, self.box = found
+        noise = (settings.jitter * self.size) ** 2
+        gain = self.p_x / (self.p_x + noise)
+        gain_v = self.p_xv / (self.p_x + noise)
+        off_x, off_y = x - self.x, y - self.y
+        self.x += gain * off_x
+        self.y += gain * off_y
+        self.vx += gain_v * off_x
+        self.vy += gain_v * off_y
+        self.p_v -= gain_v * self.p_xv
+        self.p_x *= 1.0 - gain
+        self.p_xv *= 1.0 - gain
+        self.width += settings.size_gain * (width - self.width)
+        self.height += settings.size_gain * (height - self.height)
+        self.size = sqrt(self.width * self.height)
+        self.seen_at_s = at_s
+        self.hits += 1
+        if self.hits >= settings.confirm_hits:
+            self.confirmed = True
+
+
+# A box taken apart once: centre x and y, width, height, score, and the box itself.
+_Found = tuple[float, float, float, float, float, tuple[float, float, float, float]]
+
+
+class Tracker:
+    """Remembers at most `max_tracks` people, each for `memory_s` after they were last seen; forgets the rest at once."""
+
+    def __init__(self, settings: TrackerSettings | None = None) -> None:
+        self._settings = settings or TrackerSettings()
+        self._tracks: list[Track] = []
+        self._last_number = 0
+        self._at_s = float("-inf")
+
+    def update(self, boxes: Boxes, at_s: float) -> Sequence[Track]:
+        """Take in one frame.
+
+        Args:
+            boxes: (n, 5) x1, y1, x2, y2 in picture pixels and the score.
+            at_s: when the frame was taken, monotonic seconds, never before the last one's.
+
+        Returns:
+            The confirmed tracks that were seen in this frame. They are the tracker's own and change with the next frame.
+
+        Raises:
+            ValueError: `at_s` lies before the last frame.
+        """
+        if at_s < self._at_s:
+            raise ValueError(f"frames must come in order of time, but {at_s} s came after {self._at_s} s")
+        settings = self._settings
+        self._forget(at_s)
+        self._predict(at_s)
+        strong, weak = _split(boxes, settings)
+        confirmed = [track for track in self._tracks if track.confirmed]
+        tentative = [track for track in self._tracks if not track.confirmed]
+        unseen, strong = self._associate(confirmed, strong, at_s)
+        self._associate(unseen, weak, at_s)
+        _, strong = self._associate(tentative, strong, at_s)
+        for found in strong[: max(0, settings.max_tracks - len(self._tracks))]:
+            self._last_number += 1
+            self._tracks.append(Track(self._last_number, found, at_s, settings))
+        return [track for track in self._tracks if track.confirmed and track.seen_at_s == at_s]
+
+    def __len__(self) -> int:
+        """How many people are remembered, tentative ones included."""
+        return len(self._tracks)
+
+    def _forget(self, at_s: float) -> None:
+        memory_s, tentative_s = self._settings.memory_s, self._settings.tentative_s
+        self._tracks = [t for t in self._tracks if at_s - t.seen_at_s <= (memory_s if t.confirmed else tentative_s)]
+
+    def _predict(self, at_s: float) -> None:
+        dt_s, self._at_s = at_s - self._at_s, at_s
+        if not self._tracks or dt_s <= 0.0:
+            return
+        acceleration, fade = self._settings.acceleration, exp(-dt_s / self._settings.fade_s)
+        before_s = at_s - dt_s
+        for track in self._tracks:
+            track.predict(dt_s, 1.0 if track.seen_at_s >= before_s else fade, acceleration)
+
+    def _associate(self, tracks: list[Track], found: list[_Found], at_s: float) -> tuple[list[Track], list[_Found]]:
+        """Give each box to the nearest track in place and size, nearest pair first; what is left of both comes back.
+
+        `found` is sorted by x, so that each track looks only at the boxes beside it.
+        """
+        if not tracks or not found:
+            return tracks, found
+        pairs = self._pairs(tracks, found, at_s)
+        pairs.sort()
+        taken_tracks, taken_found = set[int](), set[int]()
+        for _, t, f in pairs:
+            if t not in taken_tracks and f not in taken_found:
+                taken_tracks.add(t)
+                taken_found.add(f)
+                tracks[t].correct(found[f], at_s, self._settings)
+        return (
+            [track for t, track in enumerate(tracks) if t not in taken_tracks],
+            [box for f, box in enumerate(found) if f not in taken_found],
+        )
+
+    def _pairs(self, tracks: list[Track], found: list[_Found], at_s: float) -> list[tuple[float, int, int]]:
+        settings = self._settings
+        size_weight, size_limit, jitter, widest = (
+            settings.size_weight,
+            settings.size_limit,
+            settings.jitter,
+            settings.gate,
+        )
+        xs = [box[0] for box in found]
+        pairs = []
+        for t, track in enumerate(tracks):
+            size, x, y, width, height = track.size, track.x, track.y, track.width, track.height
+            # Three standard deviations of the prediction and the box, but at least LEAST_GATE and at most `gate`.
+            gate = min(widest * size, max(3.0 * (sqrt(track.p_x) + jitter * size), LEAST_GATE * size))
+            gate2, area = gate * gate, size * size
+            waited = UNSEEN_COST * (at_s - track.seen_at_s)
+            for f in range(bisect_left(xs, x - gate), len(xs)):
+                box = found[f]
+                off_x = box[0] - x
+                if off_x > gate:
+                    break
+                off_y = box[1] - y
+                distance2 = off_x * off_x + off_y * off_y
+                if distance2 >= gate2:
+                    continue
+                # 2 (a - b) / (a + b) is the log of a / b to third order, without the call.
+                wider = 2.0 * (box[2] - width) / (box[2] + width)
+                taller = 2.0 * (box[3] - height) / (box[3] + height)
+                differs = wider * wider + taller * taller
+                if differs < size_limit:
+                    pairs.append((distance2 / area + size_weight * differs + waited, t, f))
+        return pairs
+
+
+# People turn on their heel: even of the steadiest walker the next box may be this far off, in body sizes.
+LEAST_GATE = 0.5
+# Of two tracks that fit a box alike, the one seen last wins: a small cost for each second unseen.
+UNSEEN_COST = 0.02
+
+
+def _split(boxes: Boxes, settings: TrackerSettings) -> tuple[list[_Found], list[_Found]]:
+    """Strong and weak boxes, each sorted by x; lower ones and boxes without area are dropped."""
+    strong_score, weak_score = settings.strong_score, settings.weak_score
+    strong: list[_Found] = []
+    weak: list[_Found] = []
+    for x1, y1, x2, y2, score in boxes.tolist():
+        if score >= weak_score and x2 > x1 and y2 > y1:
+            found = ((x1 + x2) / 2.0, (y1 + y2) / 2.0, x2 - x1, y2 - y1, score, (x1, y1, x2, y2))
+            (strong if score >= strong_score else weak).append(found)
+    strong.sort()
+    weak.sort()
+    return strong, weak
