@@ -182,3 +182,18 @@ def test_a_report_that_cannot_be_written_is_told_in_one_sentence(tmp_path: Path)
     (tmp_path / "out").write_text("a file, no folder")
     done = run(video(tmp_path / "own.mp4", 3), "--out", tmp_path / "out")
     told_in_one_sentence(done, "name another folder with --out")
+
+
+@pytest.mark.assets
+def test_a_replay_has_the_frames_that_were_counted_in_the_clips_own_size(tmp_path: Path) -> None:
+    out = tmp_path / "replay.mp4"
+    command = [sys.executable, "-m", "safecount_ops", "replay", str(video(tmp_path / "own.mp4", 20)), "--fps", "5"]
+    done = subprocess.run([*command, "--out", str(out)], capture_output=True, text=True, check=False)
+    assert done.stdout == f"Replay: {out}\n", done.stderr
+    with av.open(str(out)) as container:
+        frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+    assert len(frames) == 10
+    assert frames[0].shape == (240, 320, 3)
+    line, ground = frames[-1][200, 160], frames[-1][200, 60]
+    assert int(line[0]) - int(line[2]) > 80, "the default line is drawn, in yellow"
+    assert abs(int(ground[0]) - int(ground[2])) < 10
