@@ -12,7 +12,7 @@ RUN_READY := $(VENV)/.run-ready
 DEV_READY := $(VENV)/.dev-ready
 CODE := firmware tools tests bench
 
-.PHONY: help setup run test lint fix lock bench bench-delivery soak clean
+.PHONY: help setup run test lint fix lock bench bench-delivery bench-pipeline soak clean
 
 help: ## Show what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,10 @@ soak: $(DEV_READY) ## Run the tests of thousands of rounds
 
 bench-delivery: $(DEV_READY) ## Measure sealing and storing, beside age, libsodium and persist-queue
 	@PYTHONPATH=tests nice -n 10 $(BIN)/python bench/delivery.py
+
+bench-pipeline: $(DEV_READY) ## Measure the whole way beside the bare model, and half an hour of crowd (HOURS=24 for a day)
+	@nice -n 10 $(BIN)/python bench/pipeline.py
+	@nice -n 10 $(BIN)/python bench/day_of_crowd.py --hours $(or $(HOURS),0.5)
 
 lint: $(DEV_READY) ## Check style, types and shell scripts
 	@$(BIN)/ruff check $(CODE)
