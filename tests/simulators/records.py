@@ -11,6 +11,8 @@ from safecount.wire.values import (
     Node,
     Profile,
     State,
+    Trouble,
+    UpdateState,
 )
 
 HOUR_RECORD = CountRecord(
@@ -46,4 +48,7 @@ HEALTH_RECORD = HealthRecord(
     dropped=0,
     keyset=1,
     boot=bytes(range(16)),
+    troubles=Trouble.CAMERA_HUNG | Trouble.NETWORK,
+    update=UpdateState.UPDATED,
+    update_reason=0,
 )

@@ -18,8 +18,10 @@ from safecount.wire.record import (
     unpad_body,
 )
 from safecount.wire.values import (
+    ALL_TROUBLES,
     COUNT_LIMIT,
     DAY_MAX_S,
+    REASON_MAX,
     TEXT_MAX_BYTES,
     UTC_MAX_S,
     Accelerator,
@@ -30,6 +32,8 @@ from safecount.wire.values import (
     Node,
     Profile,
     State,
+    Trouble,
+    UpdateState,
     node_epsilon,
 )
 from simulators.records import HEALTH_RECORD, HOUR_RECORD
@@ -80,6 +84,9 @@ health_records = st.builds(
     dropped=st.integers(0, COUNT_LIMIT),
     keyset=st.integers(0, COUNT_LIMIT),
     boot=st.binary(min_size=16, max_size=16),
+    troubles=st.integers(0, ALL_TROUBLES).map(Trouble),
+    update=st.sampled_from(UpdateState),
+    update_reason=st.integers(0, REASON_MAX),
 )
 
 
@@ -144,7 +151,16 @@ def test_a_count_record_that_makes_no_sense_cannot_exist(change: dict[str, objec
 
 
 @pytest.mark.parametrize(
-    "change", [{"at_s": 1}, {"temperature_c": 43}, {"disk_free_percent": 61}, {"slot": "C"}, {"dropped": -1}]
+    "change",
+    [
+        {"at_s": 1},
+        {"temperature_c": 43},
+        {"disk_free_percent": 61},
+        {"slot": "C"},
+        {"dropped": -1},
+        {"troubles": 1024},
+        {"update_reason": 256},
+    ],
 )
 def test_a_health_record_finer_than_its_steps_cannot_exist(change: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="a record cannot hold"):

@@ -21,7 +21,9 @@ from safecount.wire.encoding import (
 )
 from safecount.wire.errors import Reason, UntrustedInput
 from safecount.wire.values import (
+    ALL_TROUBLES,
     COUNT_LIMIT,
+    REASON_MAX,
     TEXT_MAX_BYTES,
     UTC_MAX_S,
     Accelerator,
@@ -32,6 +34,8 @@ from safecount.wire.values import (
     Node,
     Profile,
     State,
+    Trouble,
+    UpdateState,
 )
 
 RECORD_VERSION = 1
@@ -41,7 +45,7 @@ MAX_RECORD_BYTES = BODY_BYTES - 2
 
 _Value = TypeVar("_Value")
 _COUNT_KEYS = frozenset(range(1, 20))
-_HEALTH_KEYS = frozenset(range(1, 13))
+_HEALTH_KEYS = frozenset(range(1, 16))
 
 
 def encode_count(record: CountRecord) -> bytes:
@@ -115,6 +119,9 @@ def encode_health(record: HealthRecord) -> bytes:
             10: record.dropped,
             11: record.keyset,
             12: record.boot,
+            13: int(record.troubles),
+            14: int(record.update),
+            15: record.update_reason,
         }
     )
 
@@ -136,6 +143,9 @@ def decode_health(untrusted: bytes) -> HealthRecord:
             dropped=as_uint(fields[10], COUNT_LIMIT),
             keyset=as_uint(fields[11], COUNT_LIMIT),
             boot=as_bytes(fields[12], 16, 16),
+            troubles=Trouble(as_uint(fields[13], ALL_TROUBLES)),
+            update=as_enum(fields[14], UpdateState),
+            update_reason=as_uint(fields[15], REASON_MAX),
         )
     )
 

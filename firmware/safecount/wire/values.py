@@ -6,11 +6,12 @@ and raise ValueError.
 
 from dataclasses import dataclass
 from datetime import date
-from enum import IntEnum
+from enum import IntEnum, IntFlag
 from fractions import Fraction
 
 TEXT_MAX_BYTES = 64
 COUNT_LIMIT = 2**31 - 1
+REASON_MAX = 255
 COVERAGE_STEP_S = 300
 TEMPERATURE_STEP_C = 10
 DISK_STEP_PERCENT = 5
@@ -66,6 +67,40 @@ class CameraState(IntEnum):
     MISSING = 0
     FAILING = 1
     WORKING = 2
+
+
+class Trouble(IntFlag):
+    """What is or was wrong since the last health record, as bits; none of them depends on who passed.
+
+    DISK_FAILING: it refuses to write or gives back other bytes than it was given. NETWORK: the newest receipt is older
+    than two rounds of health records. NOT_COUNTING: the counting process has not told how it is.
+    """
+
+    CAMERA_MISSING = 1
+    CAMERA_HUNG = 2
+    ACCELERATOR_LOST = 4
+    MODEL_FAILED = 8
+    DISK_FULL = 16
+    DISK_FAILING = 32
+    CLOCK_UNSET = 64
+    NETWORK = 128
+    NOT_COUNTING = 256
+    KEYSET_EXPIRED = 512
+
+
+ALL_TROUBLES = sum(Trouble)
+COUNTING_TROUBLES = Trouble.CAMERA_MISSING | Trouble.CAMERA_HUNG | Trouble.ACCELERATOR_LOST | Trouble.MODEL_FAILED
+"""Those that the counting process itself can tell of."""
+
+
+class UpdateState(IntEnum):
+    """What became of the newest firmware that was offered. TRIAL: it runs, and is not kept for good yet."""
+
+    NOTHING_NEW = 0
+    REFUSED = 1
+    UPDATED = 2
+    FELL_BACK = 3
+    TRIAL = 4
 
 
 EPSILON = {Profile.STRICT: Fraction(1, 4), Profile.STANDARD: Fraction(1, 2), Profile.ACCURATE: Fraction(1)}
@@ -165,7 +200,8 @@ class HealthRecord:
 
     `at_s` is UTC in whole hours. `slot` is the system slot that runs ("A", "B" or "-"). `temperature_c` is in steps of
     10 or None, `disk_free_percent` in steps of 5. `dropped` counts envelopes that a full spool gave up since it was
-    made. `keyset` is the serial of the recipients in use.
+    made. `keyset` is the serial of the recipients in use. `update_reason` says why an update was refused or fell back,
+    0 for no reason (docs/formats.md).
     """
 
     at_s: int
@@ -179,6 +215,9 @@ class HealthRecord:
     dropped: int
     keyset: int
     boot: bytes
+    troubles: Trouble
+    update: UpdateState
+    update_reason: int
 
     def __post_init__(self) -> None:
         _check_texts(self.version)
@@ -189,6 +228,7 @@ class HealthRecord:
         _check(self.disk_free_percent % DISK_STEP_PERCENT == 0 and 0 <= self.disk_free_percent <= 100, "the free disk")
         _check(0 <= self.dropped <= COUNT_LIMIT and 0 <= self.keyset <= COUNT_LIMIT, "a counter")
         _check(len(self.boot) == 16, "the boot id")
+        _check(0 <= self.troubles <= ALL_TROUBLES and 0 <= self.update_reason <= REASON_MAX, "the troubles")
 
 
 def _check(holds: bool, what: str) -> None:  # noqa: FBT001 - reads as a sentence
