@@ -12,7 +12,7 @@ RUN_READY := $(VENV)/.run-ready
 DEV_READY := $(VENV)/.dev-ready
 CODE := firmware tools tests bench
 
-.PHONY: help setup run test lint fix lock bench bench-delivery bench-pipeline soak clean
+.PHONY: help setup run test lint fix lock bench bench-delivery bench-pipeline soak fuzz fuzz-keep clean
 
 help: ## Show what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,12 @@ test: $(DEV_READY) ## Run the fast tests
 
 soak: $(DEV_READY) ## Run the tests of thousands of rounds
 	@nice -n 10 $(BIN)/python -m pytest -m soak
+
+fuzz: $(DEV_READY) ## Fuzz every parser, ten minutes each (FUZZ_S=seconds, FUZZ=target for one)
+	@nice -n 10 $(BIN)/python tests/fuzz/run.py --seconds $(or $(FUZZ_S),600) $(addprefix --target ,$(FUZZ))
+
+fuzz-keep: $(DEV_READY) ## Bring the least of what the fuzzers learnt to tests/fuzz/corpus
+	@nice -n 10 $(BIN)/python tests/fuzz/run.py --keep $(addprefix --target ,$(FUZZ))
 
 bench-delivery: $(DEV_READY) ## Measure sealing and storing, beside age, libsodium and persist-queue
 	@PYTHONPATH=tests nice -n 10 $(BIN)/python bench/delivery.py

@@ -35,6 +35,9 @@ def test_the_default_comes_first() -> None:
         ('channels = "bgr"', 'channels = "yuv"', "channels rgb or bgr"),
         ("width = 320", "widht = 320", "unknown key 'widht'"),
         ('name = "', 'name "', "not valid TOML"),
+        ("weak_score = 0.22", 'weak_score = "0.22"', "'weak_score' of a wrong type: it must be float"),
+        ("position = 0", "position = [0]", "'position' of a wrong type"),
+        ("shape = [", 'shape = ["a", ', "whole numbers above zero"),
     ],
 )
 def test_what_is_wrong_with_a_card_is_named(old: str, new: str, says: str) -> None:

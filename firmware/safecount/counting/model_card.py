@@ -66,8 +66,10 @@ class ModelCard:
     overlap: float
 
 
-_PLAIN = ("name", "file", "sha256", "licence", "source", "decoder", "person", "strong_score", "weak_score", "overlap")
-_INPUT = ("width", "height", "channels", "fit", "pad", "dtype")
+_TEXTS = dict.fromkeys(("name", "file", "sha256", "licence", "source", "decoder"), str)
+_PLAIN: dict[str, type] = {**_TEXTS, "person": int, "strong_score": float, "weak_score": float, "overlap": float}
+_INPUT: dict[str, type] = {"width": int, "height": int, "channels": str, "fit": str, "pad": int, "dtype": str}
+_OUTPUT: dict[str, type] = {"position": int, "shape": list, "dtype": str}
 
 
 def parse_card(text: str, where: str) -> ModelCard:
@@ -80,37 +82,37 @@ def parse_card(text: str, where: str) -> ModelCard:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"The model card {where} is not valid TOML: {error}.") from error
-    _only(table, (*_PLAIN, "input", "output"), where)
+    _only(table, {**_PLAIN, "input": dict, "output": list}, where)
     size = _part(table["input"], _INPUT, f"{where}: input")
-    outputs = [_part(output, ("position", "shape", "dtype"), f"{where}: output") for output in table["output"]]
-    try:
-        card = ModelCard(
-            **{key: table[key] for key in _PLAIN},
-            input=InputSpec(**{key: size[key] for key in _INPUT if key != "dtype"}),
-            input_tensor=TensorSpec((1, size["height"], size["width"], 3), size["dtype"]),
-            outputs=tuple(TensorSpec(tuple(output["shape"]), output["dtype"]) for output in outputs),
-            output_order=tuple(output["position"] for output in outputs),
-        )
-    except TypeError as error:
-        raise UsageError(f"The model card {where} has a value of a wrong type: {error}.") from error
+    outputs = [_part(output, _OUTPUT, f"{where}: output") for output in table["output"]]
+    card = ModelCard(
+        **{key: table[key] for key in _PLAIN},
+        input=InputSpec(**{key: size[key] for key in _INPUT if key != "dtype"}),
+        input_tensor=TensorSpec((1, size["height"], size["width"], 3), size["dtype"]),
+        outputs=tuple(TensorSpec(tuple(output["shape"]), output["dtype"]) for output in outputs),
+        output_order=tuple(output["position"] for output in outputs),
+    )
     _check(card, where)
     return card
 
 
-def _part(table: object, keys: tuple[str, ...], where: str) -> dict[str, Any]:
+def _part(table: object, keys: Mapping[str, type], where: str) -> dict[str, Any]:
     if not isinstance(table, dict):
         raise UsageError(f"The model card {where} must be a table.")
     _only(table, keys, where)
     return table
 
 
-def _only(table: Mapping[str, object], keys: tuple[str, ...], where: str) -> None:
+def _only(table: Mapping[str, object], keys: Mapping[str, type], where: str) -> None:
     for key in table:
         if key not in keys:
             raise UsageError(f"The model card {where} has the unknown key '{key}'; it knows {', '.join(keys)}.")
-    for key in keys:
+    for key, kind in keys.items():
         if key not in table:
             raise UsageError(f"The model card {where} lacks '{key}'.")
+        value = table[key]
+        if type(value) is not kind and not (kind is float and type(value) is int):
+            raise UsageError(f"The model card {where} has a '{key}' of a wrong type: it must be {kind.__name__}.")
 
 
 OUTPUTS_OF: dict[DecoderName, int] = {"yolox": 1, "ssd_raw": 2, "detection_postprocess": 4}
@@ -122,6 +124,8 @@ def _check(card: ModelCard, where: str) -> None:
         wrong = f"names the decoder '{card.decoder}', but there are only {', '.join(OUTPUTS_OF)}"
     elif len(card.outputs) != OUTPUTS_OF[card.decoder] or sorted(card.output_order) != list(range(len(card.outputs))):
         wrong = f"must list the {OUTPUTS_OF[card.decoder]} outputs of its decoder '{card.decoder}', each position once"
+    elif not all(type(size) is int and size > 0 for tensor in card.outputs for size in tensor.shape):
+        wrong = "must give shapes as whole numbers above zero"
     elif len(card.sha256) != 64 or set(card.sha256) - set("0123456789abcdef"):
         wrong = "has no sha256 of 64 hexadecimal digits"
     elif not 0 <= card.weak_score <= card.strong_score <= 1 or not 0 < card.overlap <= 1:
