@@ -12,6 +12,9 @@ from safecount.errors import SafecountError
 DEFAULT_SETTINGS = Path("/etc/safecount/safecount.toml")
 
 ROLES: dict[str, str] = {
+    "vision": "Count what passes before the camera, and hand noisy numbers to the seal process.",
+    "seal": "Seal what is counted, and keep it in the spool.",
+    "uplink": "Take what is sealed to the collector.",
     "check": "Check settings, model and counting lines, start nothing, and say what is wrong.",
 }
 

@@ -11,12 +11,18 @@ import typing
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from safecount.counting.aggregator import Level
 from safecount.counting.line_counter import LineCounterSettings
 from safecount.counting.tracker import TrackerSettings
 from safecount.counting.values import LineSettings
+from safecount.delivery.health import HealthSettings
+from safecount.delivery.upload_policy import UploadSettings
 from safecount.errors import UsageError
+from safecount.wire.envelope import DEVICE_MAX_BYTES
+from safecount.wire.values import TEXT_MAX_BYTES, Profile
 
 T = TypeVar("T")
 
@@ -38,21 +44,123 @@ class ModelSettings:
 
 @dataclass(frozen=True, slots=True)
 class CameraSettings:
-    """How often a frame is taken, per second, and the age in seconds from which a silent camera counts as hung."""
+    """How often a frame is taken, per second, and the age in seconds from which a silent camera counts as hung.
+
+    `clip` is a video file that takes the camera's place in trials: shown in real time if `clip_paced`, and again and
+    again if `clip_looped`; else the process ends with it.
+    """
 
     frames_per_second: float = 10.0
     hung_after_s: float = 5.0
+    clip: str = ""
+    clip_paced: bool = True
+    clip_looped: bool = True
+
+    def __post_init__(self) -> None:
+        if self.frames_per_second <= 0 or self.hung_after_s <= 0:
+            raise ValueError("frames_per_second and hung_after_s must be above 0.")
+
+
+@dataclass(frozen=True, slots=True)
+class FolderSettings:
+    """Where a device keeps what it has: `state` is the data partition, `run` a folder in memory for sockets."""
+
+    state: str = "/var/lib/safecount"
+    run: str = "/run/safecount"
+
+    @property
+    def seal(self) -> Path:
+        return Path(self.state, "seal")
+
+    @property
+    def spool_file(self) -> Path:
+        return Path(self.state, "spool", "spool.db")
+
+    @property
+    def uplink(self) -> Path:
+        return Path(self.state, "uplink")
+
+    @property
+    def site_file(self) -> Path:
+        return Path(self.state, "site", "site.toml")
+
+    @property
+    def update(self) -> Path:
+        return Path(self.state, "update")
+
+    @property
+    def provision(self) -> Path:
+        return Path(self.state, "provision")
+
+    @property
+    def record_socket(self) -> Path:
+        return Path(self.run, "seal", "record.sock")
+
+
+@dataclass(frozen=True, slots=True)
+class ClockSettings:
+    """Where the clock is told of: a file whose date has passed (that of the image), and one that appears when a time
+    server has been heard (systemd-timesyncd.service(8)).
+    """
+
+    floor_file: str = "/usr/lib/clock-epoch"
+    synchronized_file: str = "/run/systemd/timesync/synchronized"
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything that the settings file of a device may say. Every table may be left out but `[[line]]`."""
+    """Everything that the settings file of a device may say. Every table may be left out but `[[line]]`, the lines that
+    are counted before the device belongs to a site.
+    """
 
     line: tuple[LineSettings, ...]
     camera: CameraSettings = field(default_factory=CameraSettings)
     model: ModelSettings = field(default_factory=ModelSettings)
     tracker: TrackerSettings = field(default_factory=TrackerSettings)
     counter: LineCounterSettings = field(default_factory=LineCounterSettings)
+    folders: FolderSettings = field(default_factory=FolderSettings)
+    clock: ClockSettings = field(default_factory=ClockSettings)
+    health: HealthSettings = field(default_factory=HealthSettings)
+    upload: UploadSettings = field(default_factory=UploadSettings)
+
+
+@dataclass(frozen=True, slots=True)
+class SiteSettings:
+    """What provisioning writes into site.toml once the device belongs to somebody.
+
+    `device` is its name in envelopes and certificates, `collector` the one host it calls ("https://host" or
+    "https://host:port"), `zone` an IANA time zone. The doors are those that the lines name.
+    """
+
+    device: str
+    site: str
+    zone: str
+    collector: str
+    line: tuple[LineSettings, ...]
+    profile: Literal["strict", "standard", "accurate"] = "standard"
+    exits: bool = False
+
+    def __post_init__(self) -> None:
+        texts = [(self.device, DEVICE_MAX_BYTES), *((text, TEXT_MAX_BYTES) for text in (self.site, *self.doors))]
+        for text, longest in texts:
+            if not (1 <= len(text.encode()) <= longest and text.isprintable()):
+                raise ValueError(f"{text!r} is not a name of 1 to {longest} printable bytes.")
+        if not self.line:
+            raise ValueError("there must be at least one [[line]].")
+        if not self.collector.startswith("https://"):
+            raise ValueError(f"the collector {self.collector!r} is not an https:// address.")
+        try:
+            ZoneInfo(self.zone)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError(f"there is no time zone {self.zone!r}.") from error
+
+    @property
+    def doors(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(line.door for line in self.line))
+
+    @property
+    def level(self) -> Level:
+        return Level(Profile[self.profile.upper()], self.exits)
 
 
 def read_settings(path: Path) -> Settings:
@@ -62,21 +170,36 @@ def read_settings(path: Path) -> Settings:
         UsageError: no such file, no TOML, an unknown key, or a value that its stage refuses; the text names which.
     """
     try:
-        with path.open("rb") as file:
-            raw = file.read(MAX_FILE_BYTES + 1)
+        return parse(_read_table(path), Settings, str(path))
     except OSError as error:
         raise UsageError(
             f"The settings file {path} cannot be read ({error.strerror}); name another with --settings."
         ) from error
-    if len(raw) > MAX_FILE_BYTES:
-        raise UsageError(
-            f"The settings file {path} is over {MAX_FILE_BYTES // 1024} KiB: that is not a settings file of ours."
-        )
+
+
+def read_site(path: Path) -> SiteSettings | None:
+    """Read what provisioning wrote; None while the device belongs to no site.
+
+    Raises:
+        UsageError: the file is there and cannot be used; the text says why.
+    """
     try:
-        table = tomllib.loads(raw.decode("utf-8"))
+        return parse(_read_table(path), SiteSettings, str(path))
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise UsageError(f"The site file {path} cannot be read: {error.strerror}.") from error
+
+
+def _read_table(path: Path) -> dict[str, object]:
+    with path.open("rb") as file:
+        raw = file.read(MAX_FILE_BYTES + 1)
+    if len(raw) > MAX_FILE_BYTES:
+        raise UsageError(f"The file {path} is over {MAX_FILE_BYTES // 1024} KiB: that is not a settings file of ours.")
+    try:
+        return tomllib.loads(raw.decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"The settings file {path} is not valid TOML: {error}.") from error
-    return parse(table, Settings, str(path))
+        raise UsageError(f"The file {path} is not valid TOML: {error}.") from error
 
 
 def parse(table: Mapping[str, object], into: type[T], where: str) -> T:

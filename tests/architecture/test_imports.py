@@ -30,7 +30,7 @@ LIBRARIES: dict[str, set[str]] = {
     "provisioning": {"cbor2", "cryptography"},
     "updating": set(),
     "settings": set(),
-    "roles": set(),
+    "roles": {"numpy", "cryptography"},  # for their types alone
     "__main__": set(),
 }
 # The tools that run the counting core at a desk; everything else there sees the formats only.

@@ -14,7 +14,7 @@ import pytest
 
 from safecount.delivery.recorder import Verdict, record
 from safecount.delivery.sealer import Sealed, Sealer
-from safecount.edges.spool_db import MAX_LEDGER_ROWS, SpoolDamaged, SpoolDb, SpoolNoRoom
+from safecount.edges.spool_db import MAX_LEDGER_ROWS, SpoolDamaged, SpoolDb, SpoolNoRoom, SpoolTooNew
 from safecount.wire.chain import Link, Step, classify, start_of
 from safecount.wire.envelope import ENVELOPE_BYTES, parse_envelope
 from safecount.wire.errors import Reason
@@ -225,8 +225,8 @@ def test_another_format_or_a_file_of_another_kind_is_refused_and_left_alone(tmp_
     db.close()
     other = tmp_path / "other.db"
     other.write_bytes(b"no database at all " * 400)
-    for path in (later, other):
-        with pytest.raises(SpoolDamaged):
+    for path, error in ((later, SpoolTooNew), (other, SpoolDamaged)):
+        with pytest.raises(error):
             SpoolDb(path, new_epoch=1)
     assert other.read_bytes() == b"no database at all " * 400
 

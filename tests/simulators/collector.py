@@ -28,6 +28,8 @@ class MemoryCollector:
     weather: list[str] = field(default_factory=list)
     refuse: dict[int, Reason] = field(default_factory=dict)
     signer: str = "collector"
+    newest_keyset: int = 1
+    received_at_s: int = RECEIVED_AT_S
 
     def send(self, envelopes: Sequence[bytes]) -> Outcome:
         weather = self.weather.pop(0) if self.weather else "fair"
@@ -54,7 +56,7 @@ class MemoryCollector:
                 receipts.append(self._store(untrusted))
             except UntrustedInput as error:
                 refused.append(Refusal(index, error.reason))
-        return decode_answer(encode_answer(Answer(tuple(receipts), tuple(refused), 1)))
+        return decode_answer(encode_answer(Answer(tuple(receipts), tuple(refused), self.newest_keyset)))
 
     def _store(self, untrusted: bytes) -> bytes:
         envelope = verify_envelope(parse_envelope(untrusted), self.device_key)
@@ -67,7 +69,7 @@ class MemoryCollector:
         if classify(self.last(), header) is Step.BROKEN:
             raise UntrustedInput(Reason.BROKEN_CHAIN, "names another envelope before it")
         self.stored[header.epoch, header.sequence] = envelope
-        return sign_receipt(receipt_for(envelope, RECEIVED_AT_S), signing_key(self.signer))
+        return sign_receipt(receipt_for(envelope, self.received_at_s), signing_key(self.signer))
 
     def last(self) -> Link:
         if not self.stored:

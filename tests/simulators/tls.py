@@ -6,6 +6,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -129,14 +130,26 @@ class LoopbackServer:
                 self._speak(plain)
 
     def _speak(self, plain: socket.socket) -> None:
-        try:
-            if self._context is None:
+        if self._context is None:
+            with suppress(OSError):
                 self._talk(plain)
-            else:
-                with self._context.wrap_socket(plain, server_side=True) as secured:
-                    self._talk(secured)
-        except OSError:
-            return  # the client has left, or was refused in the handshake: its own outcome is what the test looks at
+            return
+        with self._context.wrap_socket(plain, server_side=True, do_handshake_on_connect=False) as secured:
+            try:
+                secured.do_handshake()
+                self._talk(secured)
+            except OSError:  # the client has left, or was refused in the handshake: the test looks at its own outcome
+                _see_off(secured)
+
+
+def _see_off(secured: ssl.SSLSocket) -> None:
+    """Read until the client leaves: closed with bytes unread, TCP would reset, and may lose, the alert that it was sent.
+    The plain socket's calls, for TLS is over.
+    """
+    with suppress(OSError):
+        socket.socket.shutdown(secured, socket.SHUT_WR)
+        while socket.socket.recv(secured, 65536):
+            pass
 
 
 def server_context(identity: Issued, clients: Path, *, newest: ssl.TLSVersion | None = None) -> ssl.SSLContext:

@@ -137,6 +137,16 @@ class Aggregator:
                 _count(series.bin, [one for one in crossings if one.door == series.door])
         return messages
 
+    def pass_time(self, at: Moment) -> list[Message]:
+        """Take note of time that nobody watched, as while a camera is away: bins that are over close, and none opens."""
+        if at.clock is ClockQuality.UNSET:
+            return []
+        self._step(at)
+        over = [
+            series for series in self._series if series.bin is not None and series.bin.period != self._period(series)
+        ]
+        return [self._release(series, series.bin, at) for series in over if series.bin is not None]
+
     def close(self, at: Moment) -> list[Message]:
         """Release every open bin early, before an orderly stop. The rest of their time is not counted again."""
         return [self._release(series, series.bin, at) for series in self._series if series.bin is not None]
@@ -162,13 +172,17 @@ class Aggregator:
             for start_s, end_s in series.interrupted
         ]
         series.interrupted = []
-        period = _PERIOD_AT[series.node](self._settings.zone, self._now_s)
+        period = self._period(series)
         if series.bin is not None and series.bin.period != period:
             messages.append(self._release(series, series.bin, at))
         if not series.ledger.covers_any(period.start_s, period.end_s):
             messages += [self._lost(series, missed, at) for missed in self._missed(series, period)]
             messages.append(self._open(series, period))
         return messages
+
+    def _period(self, series: _Series) -> Period:
+        """The bin that now lies in."""
+        return _PERIOD_AT[series.node](self._settings.zone, self._now_s)
 
     def _missed(self, series: _Series, period: Period) -> list[Period]:
         """The bins between the last one accounted for and `period`, which nobody watched."""

@@ -14,13 +14,27 @@ from safecount.delivery.uploader import Delivered, Visit
 Draw: TypeAlias = Callable[[float, float], float]
 """Gives an unpredictable number between two, such as `random.SystemRandom().uniform`."""
 
-ROUND_S = 3600.0
-"""How often a device with nothing wrong visits, on average."""
 NEXT_BATCH_S = 5.0
-FIRST_RETRY_S = 60.0
-LONGEST_RETRY_S = 6 * 3600.0
 LONGEST_WISH_S = 24 * 3600.0
 """A Retry-After beyond a day is taken as a day: an answer must not silence a device for good."""
+
+
+@dataclass(frozen=True, slots=True)
+class UploadSettings:
+    """How often a device with nothing wrong visits on average, and the shortest and longest of its ranges of waiting
+    after failures, in seconds.
+    """
+
+    round_s: float = 3600.0
+    first_retry_s: float = 60.0
+    longest_retry_s: float = 6 * 3600.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.first_retry_s <= self.longest_retry_s or self.round_s <= 0:
+            raise ValueError("round_s and first_retry_s must be above 0, and longest_retry_s not below first_retry_s.")
+
+
+SHIPPED = UploadSettings()
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,23 +45,27 @@ class UploadState:
     failures: int = 0
 
 
-def at_start(now_s: float, draw: Draw) -> UploadState:
-    """Spread over a quarter of an hour, so that a fleet does not return as one after a power cut."""
-    return UploadState(now_s + draw(0, ROUND_S / 4))
+def at_start(now_s: float, draw: Draw, settings: UploadSettings = SHIPPED) -> UploadState:
+    """Spread over a quarter of a round, so that a fleet does not return as one after a power cut."""
+    return UploadState(now_s + draw(0, settings.round_s / 4))
 
 
-def after_visit(state: UploadState, visit: Visit, now_s: float, draw: Draw) -> UploadState:
+def after_visit(
+    state: UploadState, visit: Visit, now_s: float, draw: Draw, settings: UploadSettings = SHIPPED
+) -> UploadState:
     """The state after a visit that ended at `now_s`.
 
     After a failure the wait is drawn from a range that doubles each time ("full jitter": Brooker, "Exponential Backoff
     And Jitter", 2015), and is never shorter than the collector wished.
     """
+    round_s = settings.round_s
     match visit:
         case Delivered(more=True):
-            return UploadState(now_s + draw(NEXT_BATCH_S / 2, NEXT_BATCH_S * 3 / 2))
+            next_s = min(NEXT_BATCH_S, round_s)
+            return UploadState(now_s + draw(next_s / 2, next_s * 3 / 2))
         case Delivered():
-            return UploadState(now_s + draw(ROUND_S / 2, ROUND_S * 3 / 2))
+            return UploadState(now_s + draw(round_s / 2, round_s * 3 / 2))
         case Failure(retry_after_s=wish_s):
-            longest_s = min(LONGEST_RETRY_S, FIRST_RETRY_S * 2 ** min(state.failures, 16))
+            longest_s = min(settings.longest_retry_s, settings.first_retry_s * 2 ** min(state.failures, 16))
             wished_s = min(LONGEST_WISH_S, float(wish_s or 0))
             return UploadState(now_s + wished_s + draw(longest_s / 10, longest_s), state.failures + 1)

@@ -27,6 +27,10 @@ class SystemClock:
         """Take note of a time that has certainly passed, such as a receipt's. The floor never falls."""
         self._floor_s = max(self._floor_s, floor_s)
 
+    @property
+    def floor_s(self) -> int:
+        return self._floor_s
+
     def now(self) -> Moment:
         utc_s = time.time()
         if utc_s < self._floor_s:
@@ -39,3 +43,11 @@ class SystemClock:
 def boot_id(path: Path = BOOT_ID) -> bytes:
     """The kernel's id of this boot, 16 random bytes."""
     return uuid.UUID(path.read_text(encoding="ascii").strip()).bytes
+
+
+def file_date_s(path: Path) -> int:
+    """When the file was written, in UTC seconds: a time that has passed; 0 if there is none."""
+    try:
+        return int(path.stat().st_mtime)
+    except OSError:
+        return 0

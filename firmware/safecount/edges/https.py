@@ -146,7 +146,7 @@ def _told_by(error: BaseException) -> FailureKind:
     for cause in causes:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return FailureKind.INTRUDER
-        if isinstance(cause, ssl.SSLError):
+        if isinstance(cause, ssl.SSLError) and not isinstance(cause, ssl.SSLEOFError):  # an end may be a network's cut
             reason = cause.reason or ""
             ours = "ALERT" in reason and not any(word in reason for word in _NOT_OUR_TLS)
             return FailureKind.REJECTED if ours else FailureKind.INTERCEPTED

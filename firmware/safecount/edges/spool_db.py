@@ -6,6 +6,8 @@ year of them by default; beyond that the oldest is given up and counted. On a fu
 fails, and may be repeated.
 """
 
+import errno
+import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
@@ -33,7 +35,8 @@ CREATE TABLE ledger (door TEXT, node INTEGER, start_s INTEGER, end_s INTEGER, op
                      PRIMARY KEY (door, node, start_s));
 CREATE TABLE state (epoch INTEGER, sequence INTEGER, digest BLOB, dropped INTEGER, received_at_s INTEGER);
 """
-_NO_ROOM = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}
+_FAILING = {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY}
+_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
 class SpoolError(SafecountError):
@@ -44,25 +47,46 @@ class SpoolNoRoom(SpoolError):  # noqa: N818 - it names the state of the disk
     """The disk is full or fails. Nothing was stored; the call may be repeated."""
 
 
+class SpoolDiskFails(SpoolNoRoom):
+    """The disk does not take what is written, for another reason than being full: it is worn out, or gone."""
+
+
+class SpoolMissing(SpoolError):  # noqa: N818 - it names what is missing
+    """The seal process has not made the spool yet."""
+
+
 class SpoolDamaged(SpoolError):  # noqa: N818 - it names the state of the file
-    """The file is no spool, or one that this version cannot read."""
+    """The file is no spool, or not a whole one."""
+
+
+class SpoolTooNew(SpoolError):  # noqa: N818 - it names the state of the file
+    """A spool in the format of another version of this program: to be left as it is for that one."""
 
 
 class SpoolDb:
     """A spool at a path; implements `delivery.ports.Outbox` and `Backlog`.
 
     `new_epoch` numbers the chain if the file is made now; it must be above that of any chain the device had before, as
-    the UTC seconds of the moment are.
+    the UTC seconds of the moment are. None makes no file: the spool must be there. `accounted` is what the ledger of a
+    file that is made now begins with.
     """
 
-    def __init__(self, path: Path, *, new_epoch: int, capacity: int = YEAR_OF_ENVELOPES) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        new_epoch: int | None,
+        capacity: int = YEAR_OF_ENVELOPES,
+        accounted: Sequence[LedgerRow] = (),
+    ) -> None:
         self._capacity = capacity
         self._path = path
         with ExitStack() as undo, _translated(path):
+            _make_file(path, make=new_epoch is not None)
             self._db = undo.enter_context(closing(sqlite3.connect(path, timeout=_BUSY_TIMEOUT_S, isolation_level=None)))
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=FULL")
-            self._create_once(new_epoch)
+            self._create_once(new_epoch, accounted)
             undo.pop_all()
 
     def __enter__(self) -> Self:
@@ -74,19 +98,23 @@ class SpoolDb:
     def close(self) -> None:
         self._db.close()
 
-    def _create_once(self, new_epoch: int) -> None:
+    def _create_once(self, new_epoch: int | None, accounted: Sequence[LedgerRow]) -> None:
         with self._transaction():
             version = self._number("PRAGMA user_version")
-            if version == 0 and not self._number("SELECT COUNT(*) FROM sqlite_master"):
+            if version == 0 and new_epoch is not None and not self._number("SELECT COUNT(*) FROM sqlite_master"):
                 for statement in _SCHEMA.split(";"):
                     self._db.execute(statement)
                 start = start_of(new_epoch)
                 self._db.execute(
                     "INSERT INTO state VALUES (?, ?, ?, 0, 0)", (start.epoch, start.sequence, start.digest)
                 )
+                self._db.executemany(
+                    "INSERT INTO ledger VALUES (?, ?, ?, ?, ?)",
+                    [(row.door, row.node, row.start_s, row.end_s, row.open) for row in accounted],
+                )
                 self._db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
             elif version != SCHEMA_VERSION:
-                raise SpoolDamaged(f"The spool {self._path} has format {version}; this program reads {SCHEMA_VERSION}.")
+                raise SpoolTooNew(f"The spool {self._path} has format {version}; this program reads {SCHEMA_VERSION}.")
 
     def head(self) -> Link:
         with _translated(self._path):
@@ -221,14 +249,42 @@ class SpoolDb:
                     self._db.execute("ROLLBACK")
 
 
+def _make_file(path: Path, *, make: bool) -> None:
+    """See that the file is there, for its owner and the group of its folder: SQLite gives the -wal and -shm files
+    beside it the same mode.
+    """
+    if not make and not path.exists():
+        raise SpoolMissing(f"There is no spool {path} yet.")
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o660))
+    except OSError as error:
+        raise (SpoolNoRoom if error.errno == errno.ENOSPC else SpoolError)(
+            f"The spool {path} cannot be made: {error.strerror}."
+        ) from error
+
+
+def path_set_aside(path: Path) -> Path:
+    """Where a damaged spool of this place lies."""
+    return path.with_name(f"{path.name}.damaged")
+
+
+def set_aside(path: Path) -> None:
+    """Put a damaged spool beside its place, over one that was put there before, so that another can be begun."""
+    path.replace(path_set_aside(path))
+    for suffix in ("-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+
 @contextmanager
 def _translated(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-        if code in _NO_ROOM:
-            raise SpoolNoRoom(f"The spool {path} cannot be written: its disk is full or fails.") from error
-        if code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
+        if code == sqlite3.SQLITE_FULL:
+            raise SpoolNoRoom(f"The spool {path} cannot be written: its disk is full.") from error
+        if code in _FAILING:
+            raise SpoolDiskFails(f"The spool {path} cannot be written: its disk fails.") from error
+        if code in _DAMAGED:
             raise SpoolDamaged(f"The spool {path} is damaged: set it aside and begin another.") from error
         raise SpoolError(f"The spool {path} cannot be used: {error}.") from error

@@ -1,0 +1,48 @@
+"""A clip in the place of the camera, for trials and emulation: in real time or as fast as it goes, once or for ever."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Self
+
+from safecount.counting.values import Frame, InputSpec
+from safecount.edges.video_file import VideoFile
+
+
+class ClipCamera:
+    """Implements `counting.values.FrameSource`. Every frame that is due is given, however late it is: no person of the
+    clip is missed on a slow machine.
+    """
+
+    def __init__(self, path: Path, spec: InputSpec, fps: float, *, paced: bool, looped: bool) -> None:
+        self._path = path
+        self._spec = spec
+        self._fps = fps
+        self._paced = paced
+        self._looped = looped
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        """Nothing stays open between two rounds of the clip."""
+
+    def __iter__(self) -> Iterator[Frame]:
+        """The frames, `captured_at_s` going on from round to round.
+
+        Raises:
+            UsageError: the clip cannot be opened or decoded.
+        """
+        begun_s = round_s = time.monotonic()
+        while True:
+            at_s = round_s
+            with VideoFile(self._path, self._spec, self._fps) as clip:
+                for frame in clip:
+                    at_s = round_s + frame.captured_at_s
+                    if self._paced:
+                        time.sleep(max(0.0, at_s - time.monotonic()))
+                    yield replace(frame, captured_at_s=at_s)
+            if not self._looped or at_s == begun_s:
+                return
+            round_s = at_s + 1 / self._fps

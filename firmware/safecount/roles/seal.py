@@ -1,0 +1,147 @@
+"""The seal process: takes records over the local socket, seals them for the controller, and puts them into the spool.
+
+It has numbers and keys; no camera and no network. It listens only once the device belongs to somebody: without a
+device's name, a signing key and a keyset there is nothing to seal with. A disk that takes nothing does not stop it: the
+counting process keeps the message and tries again.
+"""
+
+import time
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from safecount.counting.local_days import day_at, hour_at
+from safecount.delivery.health import HealthLog
+from safecount.delivery.sealer import Sealer
+from safecount.edges.clock import SystemClock, file_date_s
+from safecount.edges.journal import Event, tell
+from safecount.edges.record_socket import RecordServer
+from safecount.edges.seal_keys import KEYSET_FILE, take_keyset
+from safecount.edges.small_file import WatchedFiles, read_small
+from safecount.edges.spool_db import SpoolDamaged, SpoolDb, SpoolError, path_set_aside, set_aside
+from safecount.edges.systemd import ServiceManager, StopRequest
+from safecount.roles.ownership import Ownership, ownership_files, read_ownership, read_signing_key
+from safecount.roles.sealing import Sealing, trouble_of
+from safecount.settings import Settings, SiteSettings, read_settings
+from safecount.wire.errors import Reason, UntrustedInput
+from safecount.wire.keyset import MAX_KEYSET_BYTES
+from safecount.wire.values import ClockQuality, LedgerRow, Node, Trouble
+
+LOOK_EVERY_S = 0.5
+RETRY_DISK_S = 5.0
+
+
+def run(settings_file: Path) -> None:
+    """Seal until asked to stop.
+
+    Raises:
+        SafecountError: the settings or the socket's folder cannot be used.
+    """
+    settings = read_settings(settings_file)
+    manager = ServiceManager.of_environment()
+    with StopRequest() as stop:
+        manager.ready()
+        _SealProcess(settings, manager, stop).run()
+        manager.stopping()
+
+
+class _SealProcess:
+    """Remembers the health seen since the last health record, and when the next is due; all else is on the disk."""
+
+    def __init__(self, settings: Settings, manager: ServiceManager, stop: StopRequest) -> None:
+        self._settings = settings
+        self._folders = settings.folders
+        self._manager = manager
+        self._stop = stop
+        self._health = HealthLog()
+        self._health_due_s = time.monotonic() + settings.health.first_after_s
+        self._clock = SystemClock(file_date_s(Path(settings.clock.floor_file)), Path(settings.clock.synchronized_file))
+        self._owner_files = ownership_files(self._folders)
+        self._offer = WatchedFiles(self._folders.uplink / KEYSET_FILE)
+
+    def run(self) -> None:
+        while not self._stop:
+            self._owner_files.changed()
+            owned, key = read_ownership(self._folders), read_signing_key(self._folders)
+            if owned is None or key is None:
+                self._wait_for_owner()
+                continue
+            self._clock.raise_floor(owned.since_s)
+            spool = self._spool(owned)
+            if spool is None:
+                continue
+            sealer = Sealer(owned.site.device, key, owned.keyset)
+            try:
+                with spool:
+                    self._serve(owned, Sealing(owned, sealer, spool, self._clock, self._health))
+            except SpoolDamaged:
+                self._give_up_spool()
+
+    def _wait_for_owner(self) -> None:
+        while not (self._stop.wait(LOOK_EVERY_S) or self._owner_files.changed()):
+            self._manager.alive()
+
+    def _serve(self, owned: Ownership, sealing: Sealing) -> None:
+        """Seal for this owner until the device is given other keys or another site, or is to stop."""
+        with RecordServer(self._folders.record_socket) as server:
+            tell(Event.SEALING)
+            while not self._stop and not self._owner_files.changed():
+                self._manager.alive()
+                server.serve_once(LOOK_EVERY_S, sealing.welcome, sealing.take)
+                if self._offer.changed():
+                    self._take_offer(owned)
+                if time.monotonic() >= self._health_due_s:
+                    told = sealing.tell_health(self._folders)
+                    self._health_due_s = time.monotonic() + (self._settings.health.every_s if told else RETRY_DISK_S)
+
+    def _take_offer(self, owned: Ownership) -> None:
+        """Take the keyset that the uplink has fetched, if it is the owner's and newer; `_serve` then ends."""
+        try:
+            offered = read_small(self._folders.uplink / KEYSET_FILE, MAX_KEYSET_BYTES)
+            if offered is not None:
+                take_keyset(self._folders.seal, offered, owned.keyset.serial)
+                tell(Event.KEYSET_TAKEN)
+        except UntrustedInput as error:
+            if error.reason is not Reason.STALE:
+                tell(Event.KEYSET_REFUSED)
+        except OSError:
+            self._health.met(Trouble.DISK_FULL)
+
+    def _spool(self, owned: Ownership) -> SpoolDb | None:
+        """The spool; None after a wait, if the disk or the clock do not allow it now."""
+        try:
+            spool = self._open(owned.site)
+        except SpoolDamaged:
+            self._give_up_spool()
+            return None
+        except SpoolError as error:
+            tell(Event.SPOOL_NO_ROOM)
+            self._health.met(trouble_of(error))
+            spool = None
+        if spool is None:
+            self._manager.alive()
+            self._stop.wait(RETRY_DISK_S)
+        return spool
+
+    def _open(self, site: SiteSettings) -> SpoolDb | None:
+        """The spool that is there, or a new one. That needs a clock that is later than all the device remembers: its
+        seconds number the chain.
+        """
+        path, now = self._folders.spool_file, self._clock.now()
+        if path.exists():
+            return SpoolDb(path, new_epoch=int(now.utc_s))
+        if now.clock is ClockQuality.UNSET:
+            return None
+        accounted: list[LedgerRow] = []
+        if path_set_aside(path).exists():  # what has been told is not known any more: none of it may be told again
+            zone = ZoneInfo(site.zone)
+            ends = {Node.HOUR: hour_at(zone, now.utc_s).end_s, Node.DAY: day_at(zone, now.utc_s).end_s}
+            accounted = [LedgerRow(door, node, 0, ends[node], open=False) for door in site.doors for node in Node]
+        return SpoolDb(path, new_epoch=int(now.utc_s), accounted=accounted)
+
+    def _give_up_spool(self) -> None:
+        tell(Event.SPOOL_DAMAGED)
+        self._health.met(Trouble.DISK_FAILING)
+        try:
+            set_aside(self._folders.spool_file)
+        except OSError:  # the disk does not even rename: wait, counting holds its records meanwhile
+            self._stop.wait(RETRY_DISK_S)

@@ -1,0 +1,156 @@
+"""The counting process: frames in, noisy whole numbers out, over the local socket to the seal process and nowhere else.
+
+It has the camera; no network and no writable disk. Frames live in its memory for less than a second.
+"""
+
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from safecount.counting.decode import decoder_for
+from safecount.counting.model_card import ModelCard
+from safecount.counting.values import Boxes, FrameSource, InputSpec
+from safecount.edges.clock import SystemClock, file_date_s
+from safecount.edges.frame_watch import CameraHung, CameraStuck, WatchedFrames
+from safecount.edges.journal import Event, tell
+from safecount.edges.litert import DEFAULT_MODEL, LiteRtDetector, ModelError, load_card
+from safecount.edges.record_sender import RecordSender
+from safecount.edges.systemd import ServiceManager, StopRequest
+from safecount.errors import SafecountError, UsageError
+from safecount.roles.door_watch import DoorWatch, Eye
+from safecount.roles.watch_log import WatchLog
+from safecount.settings import ModelSettings, Settings, read_settings
+from safecount.wire.values import Accelerator, Trouble
+
+OPENING_S = 30.0
+"""How long the first frame may take."""
+REOPEN_AFTER_S = 5.0
+MODEL_RETRY_S = 60.0
+DRAIN_S = 3.0
+"""How long an orderly stop waits for the last records to be on disk."""
+
+
+def run(settings_file: Path) -> None:
+    """Count until asked to stop, or to the end of a clip that is shown once.
+
+    Raises:
+        SafecountError: the settings cannot be used, or the camera is stuck and only a new process can open it.
+    """
+    settings = read_settings(settings_file)
+    manager = ServiceManager.of_environment()
+    log = WatchLog()
+    clock = SystemClock(file_date_s(Path(settings.clock.floor_file)), Path(settings.clock.synchronized_file))
+    with StopRequest() as stop, RecordSender(settings.folders.record_socket, log.status) as sender:
+        eye = _open_eye(settings.model, log, manager, stop)
+        if eye is not None:
+            manager.ready()
+            watch = DoorWatch(settings, eye, clock, sender)
+            try:
+                _VisionProcess(settings, manager, stop, log, watch).run(eye)
+            finally:
+                tell(Event.STOPPING)
+                watch.close()
+                sender.drain(DRAIN_S)
+        manager.stopping()
+
+
+def _open_eye(settings: ModelSettings, log: WatchLog, manager: ServiceManager, stop: StopRequest) -> Eye | None:
+    """The model, as soon as it can be loaded: without one the process stays to say so. None if asked to stop before."""
+    card = load_card(settings.card or DEFAULT_MODEL)
+    while not stop:
+        try:
+            return _loaded_eye(settings, card)
+        except ModelError:
+            tell(Event.MODEL_FAILED)
+            log.met(Trouble.MODEL_FAILED)
+            manager.ready()
+            _wait(MODEL_RETRY_S, manager, stop)
+    return None
+
+
+def _loaded_eye(settings: ModelSettings, card: ModelCard) -> Eye:
+    threads = settings.threads or max(1, (os.cpu_count() or 1) - 1)
+    detector = LiteRtDetector(card, Path(settings.folder) / card.file, threads)
+    decoder = decoder_for(card, detector.quantisation)
+
+    def decode(outputs: Sequence[NDArray[np.generic]], picture: tuple[int, int]) -> Boxes:
+        return decoder(outputs, picture)
+
+    return Eye(card, detector, decode, lambda: Accelerator.CPU)
+
+
+def _wait(seconds: float, manager: ServiceManager, stop: StopRequest) -> None:
+    until_s = time.monotonic() + seconds
+    while time.monotonic() < until_s and not stop.wait(1.0):
+        manager.alive()
+
+
+class _VisionProcess:
+    """Opens the camera, and again when it is lost."""
+
+    def __init__(
+        self, settings: Settings, manager: ServiceManager, stop: StopRequest, log: WatchLog, watch: DoorWatch
+    ) -> None:
+        self._settings = settings
+        self._manager = manager
+        self._stop = stop
+        self._log = log
+        self._watch = watch
+
+    def run(self, eye: Eye) -> None:
+        while not self._stop:
+            try:
+                self._count(WatchedFrames(frame_source(self._settings, eye.card.input)), eye)
+            except CameraStuck:
+                tell(Event.CAMERA_STUCK)
+                raise
+            except CameraHung:
+                tell(Event.CAMERA_HUNG)
+                self._log.met(Trouble.CAMERA_HUNG)
+            except UsageError:
+                raise
+            except SafecountError:
+                tell(Event.CAMERA_FAILED)
+                self._log.met(Trouble.CAMERA_MISSING)
+            else:
+                return  # asked to stop, or the clip is over
+            self._wait_to_reopen()
+
+    def _count(self, frames: WatchedFrames, eye: Eye) -> None:
+        hung_after_s = self._settings.camera.hung_after_s
+        with frames:
+            frame = frames.next(max(OPENING_S, hung_after_s), self._idle)
+            if frame is not None:
+                tell(Event.COUNTING)
+            while frame is not None:
+                self._watch.watch(frame)
+                self._log.watched(eye.accelerator())
+                self._manager.alive()
+                frame = None if self._stop else frames.next(hung_after_s, self._idle)
+
+    def _idle(self) -> bool:
+        """What goes on without a frame; whether to stop waiting for one."""
+        self._manager.alive()
+        self._watch.pass_time()
+        return bool(self._stop)
+
+    def _wait_to_reopen(self) -> None:
+        until_s = time.monotonic() + REOPEN_AFTER_S
+        while time.monotonic() < until_s and not self._stop.wait(0.5):
+            self._idle()
+
+
+def frame_source(settings: Settings, spec: InputSpec) -> FrameSource:
+    """The camera; or in trials the clip that the settings name."""
+    camera = settings.camera
+    if camera.clip:
+        from safecount.edges.clip_camera import ClipCamera  # noqa: PLC0415 - its decoder is not on a device
+
+        return ClipCamera(
+            Path(camera.clip), spec, camera.frames_per_second, paced=camera.clip_paced, looped=camera.clip_looped
+        )
+    raise UsageError("This build drives no camera yet; name a clip in [camera].")
