@@ -10,9 +10,11 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 RUN_READY := $(VENV)/.run-ready
 DEV_READY := $(VENV)/.dev-ready
-CODE := firmware tools tests bench
+CODE := firmware tools tests bench image-build
+BOARD ?= virt
+IMAGE := PYTHONPATH=image-build nice -n 10 $(BIN)/python -m safecount_image
 
-.PHONY: help setup run test lint fix lock bench bench-delivery bench-pipeline soak fuzz fuzz-keep clean
+.PHONY: help setup run test lint fix lock bench bench-delivery bench-pipeline soak fuzz fuzz-keep image lock-image clean
 
 help: ## Show what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +53,12 @@ fuzz: $(DEV_READY) ## Fuzz every parser, ten minutes each (FUZZ_S=seconds, FUZZ=
 fuzz-keep: $(DEV_READY) ## Bring the least of what the fuzzers learnt to tests/fuzz/corpus
 	@nice -n 10 $(BIN)/python tests/fuzz/run.py --keep $(addprefix --target ,$(FUZZ))
 
+image: $(RUN_READY) ## Build the card's image into build/image/BOARD (BOARD=virt or rpi, MIRROR=http://.../debian; as root)
+	@$(IMAGE) build $(BOARD)
+
+lock-image: $(RUN_READY) ## Renew the list of the image's Debian packages (BOARD=)
+	@$(IMAGE) lock $(BOARD)
+
 bench-delivery: $(DEV_READY) ## Measure sealing and storing, beside age, libsodium and persist-queue
 	@PYTHONPATH=tests nice -n 10 $(BIN)/python bench/delivery.py
 
@@ -61,20 +69,24 @@ bench-pipeline: $(DEV_READY) ## Measure the whole way beside the bare model, and
 lint: $(DEV_READY) ## Check style, types and shell scripts
 	@$(BIN)/ruff check $(CODE)
 	@$(BIN)/ruff format --check $(CODE)
-	@$(BIN)/mypy firmware/safecount tools/safecount_ops tests $(wildcard bench/*.py)
+	@$(BIN)/mypy firmware/safecount tools/safecount_ops image-build/safecount_image tests $(wildcard bench/*.py)
 	@$(BIN)/shellcheck .ci/run
+	@$(BIN)/shellcheck --shell=dash image-build/initramfs/init
 
 fix: $(DEV_READY) ## Mend what the linters can mend themselves
 	@$(BIN)/ruff check --fix $(CODE)
 	@$(BIN)/ruff format $(CODE)
 
-lock: $(DEV_READY) ## Renew the hash-locked requirements
+lock: $(DEV_READY) ## Renew the hash-locked requirements, those of the image too
 	@touch README.md LICENSE # the wheels name them
 	@for lock in run dev; do \
 	    inputs=tools/locks/run.in; [ $$lock = run ] || inputs="$$inputs tools/locks/dev.in"; \
 	    $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url \
 	        --no-emit-find-links --no-emit-package safecount --no-emit-package safecount-ops --output-file tools/locks/$$lock.txt $$inputs >/dev/null; \
 	done
+	@$(BIN)/uv pip compile --quiet --python-version 3.13 --python-platform aarch64-manylinux_2_40 --only-binary :all: --generate-hashes \
+	    --no-header --no-annotate --no-emit-index-url --no-emit-find-links --constraint tools/locks/run.txt \
+	    --output-file image-build/locks/wheels.txt pyproject.toml >/dev/null
 
 clean: ## Remove what was built (not the cache of assets)
 	@rm -rf $(VENV) build dist

@@ -16,6 +16,7 @@ ROLES: dict[str, str] = {
     "seal": "Seal what is counted, and keep it in the spool.",
     "uplink": "Take what is sealed to the collector.",
     "check": "Check settings, model and counting lines, start nothing, and say what is wrong.",
+    "data": "Open the data partition of the card, and make it on first boot.",
 }
 
 

@@ -1,0 +1,94 @@
+"""The root: the base root's packages, less what a counter never runs, with our code, its model and config/ laid over."""
+
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+from safecount_image.board import REPOSITORY, Board
+from safecount_image.errors import BuildError
+from safecount_image.kernel import Kernel, install_modules
+from safecount_image.toolbox import Toolbox
+from safecount_image.wheels import PYTHON, SITE, install_wheels
+
+CONFIG = REPOSITORY / "config"
+MODELS = Path("usr/share/safecount/models")
+
+
+def compose(
+    toolbox: Toolbox, board: Board, base: Path, kernels: Iterable[Kernel], model: Path, work: Path, epoch: int
+) -> Path:
+    """Make the finished root as a folder.
+
+    Args:
+        toolbox: the tool tree.
+        board: whose prunings and modules are taken.
+        base: the base root; it is copied.
+        kernels: whose modules go into the root.
+        model: the detector's file.
+        work: the folder to make it in.
+        epoch: SOURCE_DATE_EPOCH; also the earliest time that the device's clock may show.
+    """
+    root = work / "root"
+    toolbox.run("cp", "--archive", "--reflink=auto", base, root, readable=[base], writable=[work])
+    prune(root, board.prune)
+    for kernel in kernels:
+        install_modules(toolbox, kernel, board.modules, root)
+    install_wheels(root, work, epoch)
+    (root / MODELS).mkdir(parents=True)
+    shutil.copyfile(model, root / MODELS / model.name)
+    shutil.copytree(CONFIG, root, symlinks=True, dirs_exist_ok=True)
+    _settle(toolbox, root, epoch)
+    _compile(toolbox, root)
+    return root
+
+
+def prune(root: Path, patterns: Iterable[str]) -> None:
+    """Remove what the patterns name.
+
+    Raises:
+        BuildError: a pattern finds nothing: it is out of date, and what it kept out may be back under another name.
+    """
+    for pattern in patterns:
+        found = list(root.glob(pattern))
+        if not found:
+            raise BuildError(
+                f"boards.toml prunes '{pattern}', but the root has nothing of that name; mend the pattern or drop it."
+            )
+        for path in found:
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+
+
+def _settle(toolbox: Toolbox, root: Path, epoch: int) -> None:
+    """What the packages' first start would do, done now, since the root is never written."""
+    clock = {"SOURCE_DATE_EPOCH": str(epoch)}
+    said = toolbox.run("systemd-sysusers", f"--root={root}", writable=[root], environment=clock)
+    if wrong := [line for line in said.splitlines() if ".conf:" in line]:  # it goes on after a bad line
+        raise BuildError(f"A file in sysusers.d is wrong: {wrong[0]}")
+    toolbox.run("systemctl", f"--root={root}", "preset-all", writable=[root])
+    (root / "etc/machine-id").write_text("", encoding="ascii")  # systemd takes a new one in memory at each start
+    resolver = root / "etc/resolv.conf"
+    resolver.unlink(missing_ok=True)
+    resolver.symlink_to("../run/systemd/resolve/stub-resolv.conf")
+    (root / "usr/lib/clock-epoch").touch()  # systemd never sets the clock below this file's time, which is the epoch
+    for leftover in ("etc/.pwd.lock", "etc/passwd-", "etc/shadow-", "etc/group-", "etc/gshadow-", "etc/ld.so.cache~"):
+        (root / leftover).unlink(missing_ok=True)
+    for folder in ("var", "run", "tmp", "boot", "home", "root", "srv", "mnt", "media", "opt"):
+        if (root / folder).is_dir() and not (root / folder).is_symlink():
+            shutil.rmtree(root / folder)
+        (root / folder).mkdir(exist_ok=True)
+    (root / "tmp").chmod(0o1777)
+    (root / "root").chmod(0o700)
+
+
+def _compile(toolbox: Toolbox, root: Path) -> None:
+    """Compile all Python now. Checked by nothing at run-time: the root cannot change, and its times are all the same."""
+    for cached in root.rglob("__pycache__"):
+        shutil.rmtree(cached)
+    folders = [f"usr/lib/python{PYTHON}", "usr/lib/python3/dist-packages", str(SITE)]
+    toolbox.run(
+        f"python{PYTHON}", "-m", "compileall", "-q", "-j", "0", "--invalidation-mode", "unchecked-hash",
+        "-s", root, "-p", "/", *(root / folder for folder in folders), writable=[root],
+    )  # fmt: skip

@@ -1,0 +1,103 @@
+"""What the device runs of Python: our own wheel, and the locked wheels for its processor, put where Debian's Python looks.
+
+Its rule: no wheel is built here from somebody's source, and none is taken that the lock does not name by its hash.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from safecount_image.board import FOLDER, REPOSITORY
+from safecount_image.errors import BuildError
+from safecount_image.toolbox import cache_folder
+
+LOCK = FOLDER / "locks/wheels.txt"
+PYTHON = "3.13"
+"""The Python of the image's Debian release."""
+SITE = Path(f"usr/local/lib/python{PYTHON}/dist-packages")
+# pip takes only the tags that it is told; these are what a wheel for glibc 2.41, Debian 13's, may carry.
+_TAGS = ("manylinux2014", *(f"manylinux_2_{minor}" for minor in range(17, 42)))
+_FOR_DEVICE = (
+    *(f"--platform={tag}_aarch64" for tag in _TAGS),
+    f"--python-version={PYTHON}",
+    "--implementation=cp",
+    "--only-binary=:all:",
+    "--no-deps",
+)
+
+
+def install_wheels(root: Path, work: Path, epoch: int) -> None:
+    """Put the wheels into a root.
+
+    Args:
+        root: the root's folder.
+        work: a folder for what is needed on the way.
+        epoch: SOURCE_DATE_EPOCH of the build.
+
+    Raises:
+        BuildError: a wheel is not to be had, or is not the one that the lock names.
+    """
+    wheels = cache_folder() / "wheels"
+    wheels.mkdir(exist_ok=True)
+    _pip(
+        "download",
+        "--require-hashes",
+        f"--requirement={LOCK}",
+        f"--find-links={wheels}",
+        f"--dest={wheels}",
+        *_FOR_DEVICE,
+    )
+    ours = build_wheel(work, epoch)
+    staged = work / "site"
+    # The download has checked each wheel's Python against the device's; pip's install would check it against this one.
+    into = ("--no-index", "--no-compile", "--ignore-requires-python", f"--target={staged}", *_FOR_DEVICE)
+    _pip("install", "--require-hashes", f"--requirement={LOCK}", f"--find-links={wheels}", *into)
+    _pip("install", *into, str(ours))
+    shutil.rmtree(staged / "bin", ignore_errors=True)  # programs of the packages; ours is a launcher in config/
+    for test_folder in [*staged.rglob("tests"), *staged.rglob("test")]:
+        if test_folder.is_dir():
+            shutil.rmtree(test_folder)
+    for record in staged.glob("*.dist-info/RECORD"):
+        record.unlink()  # no longer true, and nothing reads it on a root that is never written
+    for told in [*staged.glob("*.dist-info/direct_url.json"), *staged.glob("*.dist-info/REQUESTED")]:
+        told.unlink()  # names this build's folders
+    shutil.copytree(staged, root / SITE, dirs_exist_ok=True)
+
+
+def build_wheel(work: Path, epoch: int) -> Path:
+    """Our own wheel, built from a copy of its sources so that nothing is left in the repository."""
+    source = work / "wheel-source"
+    source.mkdir()
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(REPOSITORY / name, source)
+    shutil.copytree(
+        REPOSITORY / "firmware/safecount", source / "firmware/safecount", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    _pip(
+        "wheel",
+        "--no-deps",
+        "--no-build-isolation",
+        "--no-index",
+        f"--wheel-dir={work}/wheel",
+        str(source),
+        epoch=epoch,
+    )
+    return next((work / "wheel").glob("safecount-*.whl"))
+
+
+def locked() -> dict[str, str]:
+    """Name and version of every wheel of the lock."""
+    return dict(re.findall(r"^([a-z0-9-]+)==([^ \\]+)", LOCK.read_text(encoding="utf-8"), re.MULTILINE))
+
+
+def _pip(*arguments: str, epoch: int = 0) -> None:
+    line = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet", *arguments]
+    environment = os.environ | ({"SOURCE_DATE_EPOCH": str(epoch)} if epoch else {})
+    done = subprocess.run(line, check=False, capture_output=True, text=True, env=environment)
+    if done.returncode:
+        raise BuildError(
+            f"The wheels of the device cannot be had or do not fit (pip {arguments[0]}):\n{done.stderr.strip()[-2000:]}"
+        )

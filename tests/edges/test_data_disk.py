@@ -1,0 +1,48 @@
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from safecount.edges.data_disk import HEADER_BYTES, LUKS_MAGIC, MARKER, DataDisk, DataDiskError, State, state_of
+
+
+def test_a_blank_partition_may_be_made() -> None:
+    assert state_of(bytes(HEADER_BYTES)) is State.BLANK
+
+
+def test_one_whose_making_was_cut_short_may_be_made_again() -> None:
+    assert state_of(MARKER + os.urandom(HEADER_BYTES - len(MARKER))) is State.BLANK
+
+
+def test_one_with_a_header_is_ours() -> None:
+    assert state_of(LUKS_MAGIC + bytes(HEADER_BYTES - len(LUKS_MAGIC))) is State.MADE
+
+
+@given(st.binary(min_size=1, max_size=64).filter(any), st.integers(0, HEADER_BYTES - 64))
+def test_anything_else_within_the_first_mib_is_left_alone(content: bytes, at: int) -> None:
+    first = bytearray(HEADER_BYTES)
+    first[at : at + len(content)] = content
+    if not first.startswith((LUKS_MAGIC, MARKER)):
+        assert state_of(bytes(first)) is State.FOREIGN
+
+
+def test_a_foreign_partition_is_refused_and_keeps_every_byte(tmp_path: Path) -> None:
+    (tmp_path / "mmcblk0p7").write_bytes(content := os.urandom(2 * HEADER_BYTES))
+    with pytest.raises(DataDiskError, match=r"mmcblk0p7 holds something that safecount did not write"):
+        DataDisk(tmp_path / "mmcblk0").open(None)
+    assert (tmp_path / "mmcblk0p7").read_bytes() == content
+
+
+def test_a_card_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    with pytest.raises(DataDiskError, match=r"vda7 cannot be read \(No such file"):
+        DataDisk(tmp_path / "vda").open(None)
+
+
+def test_erasing_leaves_a_partition_that_is_made_anew(tmp_path: Path) -> None:
+    (tmp_path / "vda7").write_bytes(LUKS_MAGIC + os.urandom(2 * HEADER_BYTES))
+    DataDisk(tmp_path / "vda").erase()
+    first = (tmp_path / "vda7").read_bytes()[:HEADER_BYTES]
+    assert state_of(first) is State.BLANK
+    assert not any(first[len(MARKER) :]), "nothing of the old header is left"
