@@ -10,6 +10,9 @@ from typing import TypeAlias
 
 from safecount.wire.encoding import as_enum, as_fields, as_text, as_uint, decode, encode
 from safecount.wire.errors import Reason, UntrustedInput
+from safecount.wire.values import UpdateState
+
+__all__ = ["Failure", "Refusal", "UpdateReport", "UpdateState", "decode_report", "encode_report", "reason_of"]
 
 MAX_REPORT_BYTES = 256
 REPORT_FILE = "report.cbor"
@@ -18,16 +21,6 @@ _VERSION = 1
 _NONE = "-"
 _VERSION_MAX_BYTES = 64
 _KEYS = frozenset(range(1, 6))
-
-
-class UpdateState(IntEnum):
-    """How the last round ended: one of four, or a trial that is still open."""
-
-    NOTHING_NEW = 0
-    REFUSED = 1
-    UPDATED = 2
-    FELL_BACK = 3
-    TRIAL = 4
 
 
 class Refusal(IntEnum):
