@@ -14,7 +14,7 @@ from pathlib import Path
 
 import nacl.public
 import persistqueue
-import pyrage  # type: ignore[import-untyped]  # it ships no types
+import pyrage
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from safecount.delivery.recorder import record

@@ -1,6 +1,5 @@
 """The command line of the operator: one table of commands, each loaded only when it is called."""
 
-import importlib
 import sys
 from collections.abc import Sequence
 
@@ -8,10 +7,12 @@ import click
 
 from safecount.errors import SafecountError
 from safecount_ops import __version__
+from safecount_ops.lazy import LazyCommands
 
 COMMANDS: dict[str, tuple[str, str]] = {
     # name: (module : the click command in it, one line for `--help`)
     "assets": ("assets.command:command", "Find models and clips by their sha256, and fetch what is missing."),
+    "controller": ("controller.command:command", "Keep the keys, fetch and open what devices sent, and report it."),
     "evaluate": (
         "desk.evaluate:command",
         "Count a clip whose truth is known, and tell what was missed and what was extra.",
@@ -21,27 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 
 
-class LazyCommands(click.Group):
-    """A group that imports a command's module when it is asked for: `--help` needs none of them."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        return sorted(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
-        if cmd_name not in COMMANDS:
-            return None
-        module_name, attribute = COMMANDS[cmd_name][0].split(":")
-        command = getattr(importlib.import_module(f"safecount_ops.{module_name}"), attribute)
-        if not isinstance(command, click.Command):
-            raise TypeError(f"safecount_ops.{module_name}.{attribute} is no command")
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, COMMANDS[name][1]) for name in sorted(COMMANDS)])
-
-
-@click.group(cls=LazyCommands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=LazyCommands, table=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="safecount-ops")
 def commands() -> None:
     """Tools of the operator and the controller of safecount people counters."""
