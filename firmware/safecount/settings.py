@@ -108,6 +108,13 @@ class ClockSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class LampSettings:
+    """The folder in which the kernel gives the lamp on the board, such as /sys/class/leds/ACT; "" for none."""
+
+    folder: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything that the settings file of a device may say. Every table may be left out but `[[line]]`, the lines that
     are counted before the device belongs to a site.
@@ -120,6 +127,7 @@ class Settings:
     counter: LineCounterSettings = field(default_factory=LineCounterSettings)
     folders: FolderSettings = field(default_factory=FolderSettings)
     clock: ClockSettings = field(default_factory=ClockSettings)
+    lamp: LampSettings = field(default_factory=LampSettings)
     health: HealthSettings = field(default_factory=HealthSettings)
     upload: UploadSettings = field(default_factory=UploadSettings)
 

@@ -30,6 +30,7 @@ class Event(Enum):
     SPOOL_DAMAGED = (_ERROR, "The spool was damaged; it is set aside and another one is begun.")
     SPOOL_UNUSABLE = (_ERROR, "The spool cannot be read or written; what it holds is tried again later.")
     KEYSET_UNKEPT = (_ERROR, "The disk does not take a newer keyset; it is fetched again later.")
+    UPDATE_REPORT_UNREADABLE = (_WARNING, "The update process has left a report that cannot be read.")
     UPLOADING = (_NOTICE, "The collector is known; records are on their way.")
     VISIT_FAILED = (_WARNING, "The collector took nothing:")
     CERTIFICATES_UNUSABLE = (_ERROR, "The certificates for the collector cannot be used; waiting for others.")

@@ -5,15 +5,18 @@ device's name, a signing key and a keyset there is nothing to seal with. A disk 
 counting process keeps the message and tries again.
 """
 
+import errno
 import time
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from safecount.counting.local_days import day_at, hour_at
 from safecount.delivery.health import HealthLog
+from safecount.delivery.lamp_pattern import WAITING, pattern_of
 from safecount.delivery.sealer import Sealer
 from safecount.edges.clock import SystemClock, file_date_s
 from safecount.edges.journal import Event, tell
+from safecount.edges.lamp import Lamp
 from safecount.edges.record_socket import RecordServer
 from safecount.edges.seal_keys import KEYSET_FILE, take_keyset
 from safecount.edges.small_file import WatchedFiles, read_small
@@ -28,6 +31,7 @@ from safecount.wire.values import ClockQuality, LedgerRow, Node, Trouble
 
 LOOK_EVERY_S = 0.5
 RETRY_DISK_S = 5.0
+RETRY_CLOCK_S = 1.0
 
 
 def run(settings_file: Path) -> None:
@@ -38,21 +42,22 @@ def run(settings_file: Path) -> None:
     """
     settings = read_settings(settings_file)
     manager = ServiceManager.of_environment()
-    with StopRequest() as stop:
+    with StopRequest() as stop, Lamp(settings.lamp.folder) as lamp:
         manager.ready()
-        _SealProcess(settings, manager, stop).run()
+        _SealProcess(settings, manager, stop, lamp).run()
         manager.stopping()
 
 
 class _SealProcess:
     """Remembers the health seen since the last health record, and when the next is due; all else is on the disk."""
 
-    def __init__(self, settings: Settings, manager: ServiceManager, stop: StopRequest) -> None:
+    def __init__(self, settings: Settings, manager: ServiceManager, stop: StopRequest, lamp: Lamp) -> None:
+        self._lamp = lamp
         self._settings = settings
         self._folders = settings.folders
         self._manager = manager
         self._stop = stop
-        self._health = HealthLog()
+        self._health = HealthLog(time.monotonic())
         self._health_due_s = time.monotonic() + settings.health.first_after_s
         self._clock = SystemClock(file_date_s(Path(settings.clock.floor_file)), Path(settings.clock.synchronized_file))
         self._owner_files = ownership_files(self._folders)
@@ -72,11 +77,14 @@ class _SealProcess:
             sealer = Sealer(owned.site.device, key, owned.keyset)
             try:
                 with spool:
-                    self._serve(owned, Sealing(owned, sealer, spool, self._clock, self._health))
+                    self._serve(owned, Sealing(owned, sealer, spool, self._clock, self._health, self._folders))
             except SpoolDamaged:
                 self._give_up_spool()
+            except SpoolError as error:
+                self._wait_for_disk(trouble_of(error))
 
     def _wait_for_owner(self) -> None:
+        self._lamp.show(WAITING)
         while not (self._stop.wait(LOOK_EVERY_S) or self._owner_files.changed()):
             self._manager.alive()
 
@@ -87,10 +95,11 @@ class _SealProcess:
             while not self._stop and not self._owner_files.changed():
                 self._manager.alive()
                 server.serve_once(LOOK_EVERY_S, sealing.welcome, sealing.take)
+                self._lamp.show(pattern_of(sealing.troubles_now()))
                 if self._offer.changed():
                     self._take_offer(owned)
                 if time.monotonic() >= self._health_due_s:
-                    told = sealing.tell_health(self._folders)
+                    told = sealing.tell_health()
                     self._health_due_s = time.monotonic() + (self._settings.health.every_s if told else RETRY_DISK_S)
 
     def _take_offer(self, owned: Ownership) -> None:
@@ -103,8 +112,8 @@ class _SealProcess:
         except UntrustedInput as error:
             if error.reason is not Reason.STALE:
                 tell(Event.KEYSET_REFUSED)
-        except OSError:
-            self._health.met(Trouble.DISK_FULL)
+        except OSError as error:
+            self._health.disk_did(Trouble.DISK_FULL if error.errno == errno.ENOSPC else Trouble.DISK_FAILING)
 
     def _spool(self, owned: Ownership) -> SpoolDb | None:
         """The spool; None after a wait, if the disk or the clock do not allow it now."""
@@ -114,12 +123,11 @@ class _SealProcess:
             self._give_up_spool()
             return None
         except SpoolError as error:
-            tell(Event.SPOOL_NO_ROOM)
-            self._health.met(trouble_of(error))
-            spool = None
+            self._wait_for_disk(trouble_of(error))
+            return None
         if spool is None:
-            self._manager.alive()
-            self._stop.wait(RETRY_DISK_S)
+            self._lamp.show(pattern_of(Trouble.CLOCK_UNSET))
+            self._wait(RETRY_CLOCK_S)
         return spool
 
     def _open(self, site: SiteSettings) -> SpoolDb | None:
@@ -140,8 +148,18 @@ class _SealProcess:
 
     def _give_up_spool(self) -> None:
         tell(Event.SPOOL_DAMAGED)
-        self._health.met(Trouble.DISK_FAILING)
+        self._health.disk_did(Trouble.DISK_FAILING)
         try:
             set_aside(self._folders.spool_file)
         except OSError:  # the disk does not even rename: wait, counting holds its records meanwhile
-            self._stop.wait(RETRY_DISK_S)
+            self._wait_for_disk(Trouble.DISK_FAILING)
+
+    def _wait_for_disk(self, trouble: Trouble) -> None:
+        tell(Event.SPOOL_NO_ROOM)
+        self._health.disk_did(trouble)
+        self._lamp.show(pattern_of(trouble))
+        self._wait(RETRY_DISK_S)
+
+    def _wait(self, seconds: float) -> None:
+        self._manager.alive()
+        self._stop.wait(seconds)
