@@ -1,14 +1,22 @@
-"""What the update process remembers from one start to the next: a trial under way, and releases that failed.
+"""What the update process remembers from one start to the next: a trial under way, releases that failed, and what it
+told last.
 
-Its bound: one trial and the last 16 failures. It forgets the oldest.
+Its bound: one trial, the last 16 failures and one report. It forgets the oldest.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 
 from safecount.wire.encoding import Item, as_bytes, as_enum, as_fields, as_list, as_text, as_uint, decode, encode
 from safecount.wire.errors import Reason, UntrustedInput
-from safecount.wire.update_state import Failure
+from safecount.wire.update_state import (
+    MAX_REPORT_BYTES,
+    Failure,
+    UpdateReport,
+    UpdateState,
+    decode_report,
+    encode_report,
+)
 
 MAX_MEMORY_BYTES = 4096
 MAX_FAILURES = 16
@@ -55,10 +63,11 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """Nothing at first."""
+    """Nothing at first. `report` is what the health record tells."""
 
     trial: Trial | None = None
     failed: tuple[Failed, ...] = ()
+    report: UpdateReport = field(default_factory=lambda: UpdateReport(UpdateState.NOTHING_NEW))
 
     def given_up(self, digest: bytes) -> bool:
         """Whether this bundle is not to be tried again."""
@@ -83,18 +92,19 @@ def encode_memory(memory: Memory) -> bytes:
         failure = None if one.failure is None else int(one.failure)
         trial = [one.release, one.digest, one.slot, int(one.stage), int(one.reached), failure]
     failed: list[Item] = [[one.digest, one.times, int(one.failure)] for one in memory.failed]
-    return encode({1: _VERSION, 2: trial, 3: failed})
+    return encode({1: _VERSION, 2: trial, 3: failed, 4: encode_report(memory.report)})
 
 
 def decode_memory(untrusted: bytes) -> Memory:
     """The value of an encoded memory; UntrustedInput otherwise (a damaged disk, or a newer firmware's file)."""
-    fields = as_fields(decode(untrusted, MAX_MEMORY_BYTES), frozenset({1, 2, 3}))
+    fields = as_fields(decode(untrusted, MAX_MEMORY_BYTES), frozenset({1, 2, 3, 4}))
     if as_uint(fields[1]) != _VERSION:
         raise UntrustedInput(Reason.UNSUPPORTED_VERSION, f"The memory of updates is not of version {_VERSION}.")
     try:
         trial = None if fields[2] is None else _trial(as_list(fields[2], 6, 6))
         rows = [as_list(row, 3, 3) for row in as_list(fields[3], 0, MAX_FAILURES)]
-        return Memory(trial, tuple(Failed(as_bytes(r[0], 32, 32), as_uint(r[1]), as_enum(r[2], Failure)) for r in rows))
+        failed = tuple(Failed(as_bytes(r[0], 32, 32), as_uint(r[1]), as_enum(r[2], Failure)) for r in rows)
+        return Memory(trial, failed, decode_report(as_bytes(fields[4], 1, MAX_REPORT_BYTES)))
     except ValueError as error:
         raise UntrustedInput(Reason.BAD_FIELD, f"The memory of updates is not valid: {error}.") from error
 

@@ -1,6 +1,7 @@
 """What updating needs of the world: a repository, the two slots, a place to remember, and a look at the device."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from safecount.errors import SafecountError
@@ -8,7 +9,8 @@ from safecount.updating.health_check import Sample
 from safecount.updating.memory import Memory
 from safecount.updating.update_policy import Device
 from safecount.wire.release import Release
-from safecount.wire.update_state import Refusal, UpdateReport
+from safecount.wire.update_state import Refusal
+from safecount.wire.values import ClockQuality
 
 
 class Refused(SafecountError):  # noqa: N818 - it names what happened to the offer
@@ -52,14 +54,13 @@ class Slots(Protocol):
 
 
 class MemoryStore(Protocol):
-    """What is remembered; each change is on disk when the call returns."""
+    """What is remembered."""
 
-    def load(self) -> Memory: ...
+    def load(self) -> Memory:
+        """The last that was saved; an empty memory where there is none that can be read."""
 
-    def save(self, memory: Memory) -> None: ...
-
-    def report(self, report: UpdateReport) -> None:
-        """Leave the report for the health record."""
+    def save(self, memory: Memory) -> None:
+        """On disk when the call returns. Its report is left where the health record finds it."""
 
 
 class Vitals(Protocol):
@@ -69,3 +70,19 @@ class Vitals(Protocol):
 
     def reached_lately(self) -> bool:
         """Whether the collector was reached in the day before."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClockReading:
+    """UTC seconds, a time that has certainly passed, how well the clock is known, and the minute of the local day."""
+
+    utc_s: float
+    floor_s: float
+    quality: ClockQuality
+    minute_of_day: int
+
+
+class Clock(Protocol):
+    """The system's clock."""
+
+    def read(self) -> ClockReading: ...

@@ -159,6 +159,15 @@ def _refusal(device: Device, memory: Memory, release: Release) -> Refusal | None
     return Refusal.DATA_TOO_NEW if release.data < device.data else None
 
 
+def shown(before: UpdateReport, now: UpdateReport) -> UpdateReport:
+    """Which of two reports the health record is to tell: "nothing new" is no news, and neither is refusing what this
+    device fell back from.
+    """
+    ended = before.state in {UpdateState.UPDATED, UpdateState.FELL_BACK}
+    again = now.reason is Refusal.FAILED_BEFORE and before.state is UpdateState.FELL_BACK
+    return before if ended and (now.state is UpdateState.NOTHING_NEW or again) else now
+
+
 def withdrawn(device: Device, memory: Memory, releases: Sequence[Release]) -> bool:
     """Whether the installed release that waits for its restart was halted or revoked meanwhile."""
     trial = memory.trial
