@@ -14,7 +14,7 @@ CODE := firmware tools tests bench image-build
 BOARD ?= virt
 IMAGE := PYTHONPATH=image-build nice -n 10 $(BIN)/python -m safecount_image
 
-.PHONY: help setup run test lint fix lock bench bench-delivery bench-pipeline soak fuzz fuzz-keep image lock-image clean
+.PHONY: help setup run test lint fix lock bench bench-delivery bench-device bench-pipeline soak fuzz fuzz-keep image lock-image clean
 
 help: ## Show what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,6 +61,9 @@ lock-image: $(RUN_READY) ## Renew the list of the image's Debian packages (BOARD
 
 bench-delivery: $(DEV_READY) ## Measure sealing and storing, beside age, libsodium and persist-queue
 	@PYTHONPATH=tests nice -n 10 $(BIN)/python bench/delivery.py
+
+bench-device: $(DEV_READY) ## Measure the memory of the device's processes, and what they write in a day
+	@PYTHONPATH=tests nice -n 10 $(BIN)/python bench/device.py
 
 bench-pipeline: $(DEV_READY) ## Measure the whole way beside the bare model, and half an hour of crowd (HOURS=24 for a day)
 	@nice -n 10 $(BIN)/python bench/pipeline.py

@@ -9,7 +9,6 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import nacl.public
@@ -23,7 +22,6 @@ from safecount.edges.spool_db import SpoolDb
 from safecount.wire.chain import start_of
 from safecount.wire.keyset import Role
 from safecount.wire.record import BODY_BYTES, encode_count, pad_body
-from safecount.wire.values import BinOpened, CountRecord, Node
 from simulators.keys import keyset, reader, signing_key
 from simulators.records import HEALTH_RECORD, HOUR_RECORD
 
@@ -91,37 +89,8 @@ def storing(folder: Path) -> None:
         )
 
 
-def written_bytes() -> int:
-    """What this process has caused to be sent to the disk (proc(5), io)."""
-    lines = Path("/proc/self/io").read_text(encoding="ascii").splitlines()
-    return int(next(line.split()[1] for line in lines if line.startswith("write_bytes")))
-
-
-def a_day_on_disk(folder: Path) -> None:
-    """A day of two doors: opened and released bins, health, and the receipts of everything."""
-    sealer = Sealer("counter-7", signing_key("device"), keyset(reader("controller").recipient(Role.CONTROLLER)))
-    before = written_bytes()
-    with SpoolDb(folder / "day.db", new_epoch=1) as spool:
-        for number in range(24):
-            for door in DOORS:
-                store_bin(spool, sealer, replace(HOUR_RECORD, door=door, start_s=HOUR_RECORD.start_s + number * 3600))
-            if number % 6 == 0:
-                record(spool, sealer, HEALTH_RECORD, 0)
-        for door in DOORS:
-            store_bin(spool, sealer, replace(HOUR_RECORD, door=door, node=Node.DAY, length_s=DAY_S))
-        envelopes = spool.waiting()
-    print("Written to disk in a day of hourly records")
-    print(f"  {len(DOORS)} doors, {envelopes} envelopes, ledger and chain: {(written_bytes() - before) / 1e6:.2f} MB")
-
-
-def store_bin(spool: SpoolDb, sealer: Sealer, whole: CountRecord) -> None:
-    record(spool, sealer, BinOpened(whole.door, whole.node, whole.start_s, whole.start_s + whole.length_s), 0)
-    record(spool, sealer, whole, 0)
-
-
 def main() -> None:
     with tempfile.TemporaryDirectory(dir=".") as name:
-        a_day_on_disk(Path(name))
         sealing()
         storing(Path(name))
     print(f"Largest memory of this run: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")

@@ -3,6 +3,7 @@
 Implements `delivery.ports.Transport` for the journeys of a device; the real collector has tests of its own.
 """
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -17,6 +18,7 @@ from safecount.wire.uplink import Answer, Refusal, decode_answer, decode_batch, 
 from simulators.keys import signing_key
 
 RECEIVED_AT_S = 1_781_090_000
+STALL_S = 0.02
 
 
 @dataclass
@@ -38,6 +40,8 @@ class MemoryCollector:
                 return Failure(FailureKind.UNREACHABLE)
             case "busy":
                 return Failure(FailureKind.BUSY, retry_after_s=120)
+            case "stalled":
+                time.sleep(STALL_S)
             case "cut before storing":
                 return Failure(FailureKind.BROKEN_ANSWER)
             case "cut after storing":
