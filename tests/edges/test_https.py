@@ -163,6 +163,18 @@ def test_nobody_there_is_unreachable(pki: Pki) -> None:
     assert nowhere.send(BATCH) == Failure(FailureKind.UNREACHABLE)
 
 
+def test_a_connection_that_is_open_on_one_side_only_is_given_up(pki: Pki) -> None:
+    """The kernel at the other end takes the connection, and nobody ever speaks."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        half_open = replace(settings(pki, listener.getsockname()[1]), connect_timeout_s=0.3)
+        before = time.monotonic()
+        assert HttpsTransport(half_open).send(BATCH) in (
+            Failure(FailureKind.UNREACHABLE),
+            Failure(FailureKind.BROKEN_ANSWER),
+        )
+        assert time.monotonic() - before < 5
+
+
 @pytest.mark.parametrize("who", ["of another authority", "of another host", "of yesterday", "of tomorrow"])
 def test_a_certificate_that_is_not_the_collector_s_gets_no_envelope(pki: Pki, who: str) -> None:
     identity = {

@@ -4,9 +4,11 @@ Each is written to stderr with the priority prefix of sd-daemon(3), which journa
 is ever put into one, and its only variable part is a member of another closed list.
 """
 
-import sys
+import os
+from contextlib import suppress
 from enum import Enum
 
+_STDERR = 2
 _ERROR, _WARNING, _NOTICE, _INFO = 3, 4, 5, 6
 
 
@@ -38,8 +40,11 @@ class Event(Enum):
 
 
 def tell(event: Event, of: Enum | None = None) -> None:
-    """Write the event's sentence, with the value of a member of another closed list behind it."""
+    """Write the event's sentence, with the value of a member of another closed list behind it.
+
+    A journal that takes nothing stops nobody: what is wrong is also in the health record.
+    """
     priority, sentence = event.value
     detail = "" if of is None else f" {of.value}."
-    sys.stderr.write(f"<{priority}>{sentence}{detail}\n")
-    sys.stderr.flush()
+    with suppress(OSError):
+        os.write(_STDERR, f"<{priority}>{sentence}{detail}\n".encode())
