@@ -14,7 +14,7 @@ CODE := firmware tools tests bench image-build
 BOARD ?= virt
 IMAGE := PYTHONPATH=image-build nice -n 10 $(BIN)/python -m safecount_image
 
-.PHONY: help setup run test lint fix lock bench bench-delivery bench-device bench-pipeline soak fuzz fuzz-keep image lock-image clean
+.PHONY: help setup run test lint fix lock bench bench-delivery bench-device bench-pipeline soak fuzz fuzz-keep image test-image reproduce lock-image clean
 
 help: ## Show what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,12 @@ fuzz-keep: $(DEV_READY) ## Bring the least of what the fuzzers learnt to tests/f
 
 image: $(RUN_READY) ## Build the card's image into build/image/BOARD (BOARD=virt or rpi, MIRROR=http://.../debian; as root)
 	@$(IMAGE) build $(BOARD)
+
+test-image: $(DEV_READY) image ## Look into the built image (BOARD=)
+	@BOARD=$(BOARD) $(BIN)/python -m pytest -m image tests/image
+
+reproduce: $(RUN_READY) ## Build the image twice, as two builders on two days, and compare (BOARD=)
+	@$(IMAGE) reproduce $(BOARD)
 
 lock-image: $(RUN_READY) ## Renew the list of the image's Debian packages (BOARD=)
 	@$(IMAGE) lock $(BOARD)

@@ -8,6 +8,7 @@ from safecount.errors import SafecountError
 from safecount_image.board import REPOSITORY, read_board
 from safecount_image.build import build, lock
 from safecount_image.errors import BuildError
+from safecount_image.reproduce import diffoscope, reproduce
 
 
 def parser() -> argparse.ArgumentParser:
@@ -17,6 +18,10 @@ def parser() -> argparse.ArgumentParser:
     made = commands.add_parser("build", help="build the image of a board into build/image/BOARD")
     made.add_argument("board")
     made.add_argument("--out", type=Path)
+    again = commands.add_parser(
+        "reproduce", help="build a board's image twice, as two builders on two days, and compare"
+    )
+    again.add_argument("board")
     locked = commands.add_parser("lock", help="renew the list of a board's packages from what the archive has now")
     locked.add_argument("board")
     return top
@@ -27,14 +32,33 @@ def main() -> int:
     chosen = parser().parse_args()
     try:
         board = read_board(chosen.board)
-        if chosen.command == "lock":
-            lock(board)
-        else:
-            build(board, chosen.out or REPOSITORY / "build/image" / board.name)
+        out = REPOSITORY / "build/image" / board.name
+        match chosen.command:
+            case "lock":
+                lock(board)
+            case "build":
+                build(board, chosen.out or out)
+            case "reproduce":
+                return _report(out, reproduce(board, out))
     except (BuildError, SafecountError) as error:
         print(f"image: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _report(out: Path, differing: list[str]) -> int:
+    if not differing:
+        print(
+            f"Reproduced: both builds are the same in every byte of {', '.join(sorted(p.name for p in out.iterdir()))}."
+        )
+        return 0
+    second = out.with_name(f"{out.name}.second")
+    print(f"image: the builds differ in {', '.join(differing)}; the second lies in {second}.", file=sys.stderr)
+    for name in differing:
+        report = second / f"{name}.diff.txt"
+        diffoscope(out / name, second / name, report)
+        print(f"image: where {name} differs is told in {report}", file=sys.stderr)
+    return 1
 
 
 if __name__ == "__main__":

@@ -12,14 +12,28 @@ REPOSITORY = FOLDER.parent
 
 
 @dataclass(frozen=True, slots=True)
+class BoardKernel:
+    """A kernel by its metapackage, its file on the boot partition, and the section of config.txt that chooses it."""
+
+    package: str
+    file: str
+    section: str
+
+    def is_from(self, package: str) -> bool:
+        """Tell whether a package with a kernel's files is the one that the metapackage stands for, by its flavour."""
+        return package == self.package or package.endswith(f"-{self.package.removeprefix('linux-image-')}")
+
+
+@dataclass(frozen=True, slots=True)
 class Board:
     """One entry of boards.toml, joined with what is common to all.
 
     Attributes:
         name: of the board.
         packages: go into the root.
-        kernels: package to file name on the boot partition.
-        firmware: packages that are unpacked onto the boot partition.
+        kernels: the kernels that the card has.
+        firmware: packages whose boot files are unpacked onto the boot partition.
+        firmware_settings: lines of config.txt.
         prune: glob patterns of what is removed from the root again.
         modules: of the kernel, by folder or file below kernel/, that stay in the root.
         initramfs_modules: names of those that the initramfs loads, in this order.
@@ -29,8 +43,9 @@ class Board:
 
     name: str
     packages: tuple[str, ...]
-    kernels: dict[str, str]
+    kernels: tuple[BoardKernel, ...]
     firmware: tuple[str, ...]
+    firmware_settings: tuple[str, ...]
     prune: tuple[str, ...]
     modules: tuple[str, ...]
     initramfs_modules: tuple[str, ...]
@@ -52,8 +67,9 @@ def read_board(name: str) -> Board:
     joined = {key: (*common[key], *own[key]) for key in ("packages", "prune", "modules", "initramfs_modules")}
     return Board(
         name=name,
-        kernels=own["kernels"],
+        kernels=tuple(BoardKernel(**kernel) for kernel in own["kernels"]),
         firmware=tuple(own["firmware"]),
+        firmware_settings=tuple(own["firmware_settings"]),
         console=own["console"],
         sizes=Sizes(**common["sizes_mib"]),
         **joined,

@@ -1,42 +1,68 @@
 """The order of the build: packages, root, initramfs, boot partition, card, and what is handed out with it."""
 
+import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
+from safecount import __version__
+from safecount.edges.litert import DEFAULT_MODEL, load_card
 from safecount_image.base_root import base_root
 from safecount_image.board import REPOSITORY, Board
-from safecount_image.card import AUTOBOOT, DISK_SIGNATURE, SECTOR_BYTES, make_card
+from safecount_image.boot import make_boot, make_selector
+from safecount_image.card import make_card
 from safecount_image.errors import BuildError
-from safecount_image.filesystems import Root, make_fat, make_root
-from safecount_image.initramfs import make_initramfs
+from safecount_image.filesystems import make_root
+from safecount_image.handout import hand_out
 from safecount_image.kernel import unpack
 from safecount_image.mirror import find_mirror
-from safecount_image.packages import Archive, fill_pool, read_lock, write_lock
+from safecount_image.packages import Archive, Package, fill_pool, read_lock, write_lock
 from safecount_image.root import compose
-from safecount_image.toolbox import cache_folder, make_toolbox
+from safecount_image.sbom import make_sbom, model_component
+from safecount_image.toolbox import Toolbox, cache_folder, make_toolbox
 from safecount_ops.assets import find_asset
 
-MODEL = "yolox_nano_320_int8"
-_PANIC_RESTART_S = 5
+
+@dataclass(frozen=True, slots=True)
+class Materials:
+    """All that an image is made of, fetched and checked: tools, locked packages with their files, and the base root."""
+
+    toolbox: Toolbox
+    packages: Sequence[Package]
+    pool: Path
+    base: Path
 
 
 def build(board: Board, out: Path) -> None:
-    """Build a board's image into a folder.
+    """Build a board's image into a folder, which is replaced once all is made.
 
     Raises:
         BuildError: something is missing, or a step failed.
     """
     os.umask(0o022)
     epoch = source_date_epoch()
-    out.mkdir(parents=True, exist_ok=True)
+    materials = gather(board)
     out = out.resolve()
+    building = out.with_name(f"{out.name}.building")
+    shutil.rmtree(building, ignore_errors=True)
+    building.mkdir(parents=True)
+    with tempfile.TemporaryDirectory(dir=cache_folder(), prefix="build-") as work:
+        _make(board, materials, Path(work), building, epoch)
+    with step("handing out"):
+        hand_out(materials.toolbox, building, board.name, __version__, epoch)
+    shutil.rmtree(out, ignore_errors=True)
+    building.rename(out)
+
+
+def gather(board: Board) -> Materials:
+    """Fetch, or find in the cache, what the image is made of. Raise BuildError where it cannot be had."""
     with step("tools"):
         toolbox = make_toolbox()
     with step("packages"):
@@ -44,35 +70,37 @@ def build(board: Board, out: Path) -> None:
         pool = fill_pool(Archive(toolbox, find_mirror(), cache_folder() / "apt"), packages)
     with step("base root"):
         base = base_root(toolbox, packages, pool)
-    with tempfile.TemporaryDirectory(dir=cache_folder(), prefix="build-") as scratch:
-        work = Path(scratch)
-        kernels = {p.name: unpack(toolbox, p, pool, work) for p in packages if p.place == "kernel"}
-        with step("root"):
-            root = compose(toolbox, board, base, kernels.values(), find_asset(MODEL), work, epoch)
-        with step("root file system"):
-            verity = make_root(toolbox, root, out / "root.erofs", f"{board.name} root", epoch)
-        with step("boot"):
-            files = {}
-            for kernel, name in zip(kernels.values(), board.kernels.values(), strict=True):
-                files[name] = kernel.image
-                suffix = name.removeprefix("kernel").removesuffix(".img")
-                files[f"initramfs{suffix}"] = make_initramfs(toolbox, root, kernel, board.initramfs_modules, work)
-            files |= _texts(board, verity, work)
-            make_fat(toolbox, work / "boot.img", "SC-BOOT", board.sizes.boot, files, epoch)
-            shutil.move(work / "boot.img", out / "boot.img")
-            (work / "autoboot.txt").write_text(AUTOBOOT.ljust(SECTOR_BYTES, "\n"), encoding="ascii")
-            make_fat(
-                toolbox,
-                work / "selector.img",
-                "SC-SELECT",
-                board.sizes.selector,
-                {"autoboot.txt": work / "autoboot.txt"},
-                epoch,
-            )
-        with step("card"):
-            contents = {"selector": work / "selector.img", "boot-a": out / "boot.img", "root-a": verity.image}
-            make_card(toolbox, work / "card.img", board.sizes, contents)
-            shutil.move(work / "card.img", out / "card.img")
+    return Materials(toolbox, packages, pool, base)
+
+
+def _make(board: Board, materials: Materials, work: Path, out: Path, epoch: int) -> None:
+    toolbox, packages = materials.toolbox, materials.packages
+    found = [p for kernel in board.kernels for p in packages if p.place == "kernel" and kernel.is_from(p.name)]
+    kernels = [unpack(toolbox, package, materials.pool, work) for package in found]
+    model = load_card(DEFAULT_MODEL)
+    with step("root"):
+        root = compose(toolbox, board, materials.base, kernels, find_asset(DEFAULT_MODEL), work, epoch)
+    with step("root file system"):
+        verity = make_root(toolbox, root, out / "root.erofs", f"{board.name} root", epoch)
+    with step("boot"):
+        make_boot(toolbox, board, kernels, root, verity, work, out / "boot.img", epoch)
+        make_selector(toolbox, board, work / "selector.img", epoch)
+    with step("card"):
+        contents = {"selector": work / "selector.img", "boot-a": out / "boot.img", "root-a": verity.image}
+        make_card(toolbox, out / "card.img", board.sizes, contents)
+    detector = model_component(model.name, model.sha256, model.licence)
+    bill = make_sbom(board.name, __version__, verity.roothash, packages, root, detector)
+    (out / "sbom.cdx.json").write_text(bill, encoding="utf-8")
+    facts = {
+        "board": board.name,
+        "version": __version__,
+        "epoch": epoch,
+        "roothash": verity.roothash,
+        "hash_offset": verity.hash_offset,
+        "kernel": [kernel.version for kernel in kernels],
+        "root_bytes": verity.image.stat().st_size,
+    }
+    (out / "image.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
 
 
 def lock(board: Board) -> None:
@@ -84,22 +112,6 @@ def lock(board: Board) -> None:
     write_lock(board.lock, packages)
     changed = [p for p in packages if (p.name, p.version) not in before]
     print(f"{board.lock.name}: {len(packages)} packages, {len(changed)} of them new or changed")
-
-
-def _texts(board: Board, root: Root, work: Path) -> dict[str, Path]:
-    """What the firmware reads, and the kernel's command line: the same in both slots, as the firmware tells which it is."""
-    command_line = (
-        f"console={board.console},115200 panic={_PANIC_RESTART_S} ro systemd.volatile=state systemd.condition-needs-update=no "
-        f"safecount.disk={DISK_SIGNATURE} safecount.roothash={root.roothash} safecount.hashoffset={root.hash_offset}"
-    )
-    kernel = next(iter(board.kernels.values()))
-    initramfs = "initramfs" + kernel.removeprefix("kernel").removesuffix(".img")
-    config = f"arm_64bit=1\nkernel={kernel}\ninitramfs {initramfs} followkernel\ncmdline=cmdline.txt\n"
-    made = {}
-    for name, text in (("cmdline.txt", command_line + "\n"), ("config.txt", config)):
-        made[name] = work / name
-        made[name].write_text(text, encoding="ascii")
-    return made
 
 
 def source_date_epoch() -> int:

@@ -76,7 +76,7 @@ class Archive:
         versions = dict(re.findall(r"^'[^']+' (\S+?)_(\S+)_[^_\s]+\.deb \d+", listed, re.MULTILINE))
         index = self.index()
         found = [self._pick("root", name, versions[name].replace("%3a", ":"), index) for name in files]
-        found += [self._kernel(kernel, index) for kernel in board.kernels]
+        found += [self._kernel(kernel.package, index) for kernel in board.kernels]
         found += [self._newest("firmware", name, index) for name in board.firmware]
         return sorted(found)
 

@@ -42,7 +42,21 @@ PACKAGES = (
     "e2fsprogs",
     "device-tree-compiler",  # the bench's firmware
     "qemu-system-arm",
+    "libfaketime",  # a second build at another time
 )
+
+
+FAKE_CLOCK = "SAFECOUNT_FAKE_CLOCK"
+"""A time for the programs of the tree to live in, as libfaketime reads it ("+400d"): `make reproduce` sets it."""
+_FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"
+_ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC", "HOME": "/root"}
+# Of this machine, what tells the programs how to reach a name.
+_FROM_HERE = ("/etc/resolv.conf", "/etc/hosts")
+
+
+def _fake_clock() -> dict[str, str]:
+    chosen = os.environ.get(FAKE_CLOCK)
+    return {"LD_PRELOAD": _FAKETIME, "FAKETIME": chosen, "NO_FAKE_STAT": "1"} if chosen else {}
 
 
 def cache_folder() -> Path:
@@ -72,9 +86,6 @@ class Toolbox:
         line = [
             "bwrap",
             "--die-with-parent",
-            "--bind",
-            str(self.tree),
-            "/",
             "--dev-bind",
             "/dev",
             "/dev",
@@ -84,32 +95,17 @@ class Toolbox:
             "/sys",
             "/sys",
         ]
-        line += [
-            "--tmpfs",
-            "/run",
-            "--clearenv",
-            "--setenv",
-            "PATH",
-            "/usr/sbin:/usr/bin:/sbin:/bin",
-            "--setenv",
-            "LC_ALL",
-            "C.UTF-8",
-            "--setenv",
-            "TZ",
-            "UTC",
-        ]
-        line += [
-            "--setenv",
-            "HOME",
-            "/root",
-            "--ro-bind-try",
-            "/etc/resolv.conf",
-            "/etc/resolv.conf",
-            "--ro-bind-try",
-            "/etc/hosts",
-            "/etc/hosts",
-        ]
-        for name, value in (environment or {}).items():
+        for name in sorted(entry.name for entry in self.tree.iterdir()):
+            if (self.tree / name).is_symlink():
+                line += ["--symlink", str((self.tree / name).readlink()), f"/{name}"]
+            elif name in {"usr", "etc", "var"}:  # the tools are never written: every build finds the same
+                line += ["--ro-bind", str(self.tree / name), f"/{name}"]
+        for name in ("/run", "/tmp", "/var/tmp", "/root"):  # noqa: S108 - of the sandbox
+            line += ["--tmpfs", name]
+        for name in _FROM_HERE:
+            line += ["--ro-bind-try", name, name]
+        line.append("--clearenv")
+        for name, value in (_ENVIRONMENT | _fake_clock() | dict(environment or {})).items():
             line += ["--setenv", name, value]
         for folder in readable:
             line += ["--ro-bind", str(folder), str(folder)]
@@ -192,4 +188,6 @@ def _bootstrap(tree: Path, mirror: Mirror) -> None:
     if done.returncode:
         shutil.rmtree(unfinished, ignore_errors=True)
         raise BuildError(f"The tool tree could not be made:\n{done.stderr.strip()[-2000:]}")
+    for name in _FROM_HERE:
+        (unfinished / name[1:]).touch()  # to be bound over
     unfinished.rename(tree)

@@ -1,0 +1,91 @@
+"""What the firmware reads: the selector, and for each slot kernel, initramfs, `config.txt` and the kernel's command line.
+
+One boot partition fits both slots: which of them it is, the firmware tells the kernel.
+"""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from safecount_image.board import Board
+from safecount_image.card import AUTOBOOT, DISK_SIGNATURE, SECTOR_BYTES
+from safecount_image.filesystems import Root, make_fat
+from safecount_image.initramfs import make_initramfs
+from safecount_image.kernel import Kernel
+from safecount_image.toolbox import Toolbox
+
+PANIC_RESTART_S = 5
+"""A machine that panics starts again; on trial, that is the way back to the slot that was good."""
+
+
+def make_boot(
+    toolbox: Toolbox,
+    board: Board,
+    kernels: Sequence[Kernel],
+    root: Path,
+    verity: Root,
+    work: Path,
+    out: Path,
+    epoch: int,
+) -> None:
+    """Make the FAT of a slot.
+
+    Args:
+        toolbox: the tool tree.
+        board: names the kernels' files.
+        kernels: in the board's order.
+        root: the finished root's folder; the initramfs takes programs of it.
+        verity: the same root as a file.
+        work: a folder for what is needed on the way.
+        out: the file to make.
+        epoch: the time of every file in it.
+    """
+    files: dict[str, Path] = {}
+    for kernel, wanted in zip(kernels, board.kernels, strict=True):
+        files[wanted.file] = kernel.image
+        files[initramfs_name(wanted.file)] = make_initramfs(toolbox, root, kernel, board.initramfs_modules, work)
+    for name, text in (("cmdline.txt", command_line(board, verity)), ("config.txt", firmware_config(board))):
+        files[name] = work / name
+        files[name].write_text(text, encoding="ascii")
+    made = work / "boot.img"
+    make_fat(toolbox, made, "SC-BOOT", board.sizes.boot, files, epoch)
+    shutil.copyfile(made, out)
+
+
+def make_selector(toolbox: Toolbox, board: Board, out: Path, epoch: int) -> None:
+    """Make the FAT with `autoboot.txt`, filled up to one sector, so that it is replaced whole or not at all."""
+    text = out.with_name("autoboot.txt")
+    text.write_text(AUTOBOOT.ljust(SECTOR_BYTES, "\n"), encoding="ascii")
+    make_fat(toolbox, out, "SC-SELECT", board.sizes.selector, {"autoboot.txt": text}, epoch)
+
+
+def command_line(board: Board, verity: Root) -> str:
+    """The kernel's command line: console, no writing but to memory, and the one root that may be started."""
+    words = (
+        f"console={board.console}",
+        f"panic={PANIC_RESTART_S}",
+        "ro",
+        "systemd.volatile=state",
+        "systemd.condition-needs-update=no",
+        f"safecount.disk={DISK_SIGNATURE}",
+        f"safecount.roothash={verity.roothash}",
+        f"safecount.hashoffset={verity.hash_offset}",
+    )
+    return " ".join(words) + "\n"
+
+
+def firmware_config(board: Board) -> str:
+    """`config.txt`: which files the firmware loads. Conditional sections choose the kernel by the model of the Pi."""
+    lines = ["arm_64bit=1", "cmdline=cmdline.txt", *board.firmware_settings]
+    for kernel in board.kernels:
+        lines += [
+            f"[{kernel.section}]",
+            f"kernel={kernel.file}",
+            f"initramfs {initramfs_name(kernel.file)} followkernel",
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def initramfs_name(kernel_file: str) -> str:
+    """The initramfs's name beside its kernel's: kernel8.img and initramfs8."""
+    return "initramfs" + kernel_file.removeprefix("kernel").removesuffix(".img")

@@ -1,0 +1,85 @@
+"""What is handed out with a card: compressed image, block map, signed sums, and a list for Raspberry Pi Imager."""
+
+import json
+import os
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+from safecount_image.errors import BuildError
+from safecount_image.packages import digest
+from safecount_image.toolbox import Toolbox
+
+SIGNING_KEY = "SIGNING_KEY"
+"""Names the file of an Ed25519 key, PKCS #8 in PEM. It never comes into an image or into the repository."""
+IMAGE_URL = "IMAGE_URL"
+"""Where the image will be offered; without it the list for Imager names a file beside itself."""
+# Imager's names for the boards that an image starts on (the Zero 2 W counts as a Pi 3 there).
+_DEVICES = {"rpi": ["pi3-64bit", "pi4-64bit", "pi5-64bit"]}
+
+
+def hand_out(toolbox: Toolbox, out: Path, board: str, version: str, epoch: int) -> None:
+    """Make all of it beside `card.img`.
+
+    Raises:
+        BuildError: the signing key cannot be used.
+    """
+    card, compressed = out / "card.img", out / "card.img.xz"
+    toolbox.run("bmaptool", "create", "--output", out / "card.bmap", card, writable=[out])
+    # Blocks of a fixed size: the same bytes however many processors there are.
+    toolbox.run(
+        "sh",
+        "-euc",
+        'xz --compress --stdout --threads=2 --block-size=32MiB -1 "$0" >"$1"',
+        card,
+        compressed,
+        writable=[out],
+    )
+    listed = imager_list(board, version, epoch, card, compressed)
+    (out / "manifest.json").write_text(json.dumps(listed, indent=1) + "\n", encoding="utf-8")
+    names = (
+        "boot.img",
+        "card.bmap",
+        "card.img",
+        "card.img.xz",
+        "image.json",
+        "manifest.json",
+        "root.erofs",
+        "sbom.cdx.json",
+    )
+    (out / "SHA256SUMS").write_text("".join(f"{digest(out / name)}  {name}\n" for name in names), encoding="ascii")
+    _sign(toolbox, out / "SHA256SUMS")
+
+
+def imager_list(board: str, version: str, epoch: int, card: Path, compressed: Path) -> Mapping[str, object]:
+    """The list that Raspberry Pi Imager reads (`rpi-imager --repo manifest.json`)."""
+    entry = {
+        "name": f"safecount {version} ({board})",
+        "description": "A door counter that can be trusted",
+        "url": os.environ.get(IMAGE_URL, compressed.name),
+        "release_date": datetime.fromtimestamp(epoch, UTC).date().isoformat(),
+        "extract_size": card.stat().st_size,
+        "extract_sha256": digest(card),
+        "image_download_size": compressed.stat().st_size,
+        "image_download_sha256": digest(compressed),
+        "devices": _DEVICES.get(board, []),
+        "init_format": "none",  # nothing to fill in: no user, no password, no ssh
+    }
+    return {"os_list": [entry]}
+
+
+def _sign(toolbox: Toolbox, sums: Path) -> None:
+    signature = sums.with_name("SHA256SUMS.sig")
+    signature.unlink(missing_ok=True)
+    chosen = os.environ.get(SIGNING_KEY)
+    if not chosen:
+        return
+    key = Path(chosen).resolve()
+    if not key.is_file():
+        raise BuildError(
+            f"{SIGNING_KEY} names {chosen}, which is no file; make one with openssl genpkey -algorithm ed25519."
+        )
+    toolbox.run(
+        "openssl", "pkeyutl", "-sign", "-rawin", "-inkey", key, "-in", sums, "-out", signature,
+        readable=[key.parent], writable=[sums.parent],
+    )  # fmt: skip

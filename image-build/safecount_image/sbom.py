@@ -1,0 +1,106 @@
+"""What is in an image, as CycloneDX 1.6 JSON: Debian's packages, wheels with what is bundled in them, the model and we.
+
+Everything in it comes from the locks and from the finished root, never from this machine.
+"""
+
+import json
+import re
+import uuid
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from safecount_image.packages import Package
+from safecount_image.wheels import LOCK, SITE
+
+_NAMESPACE = uuid.UUID("6a4f3f0e-6b1f-4a53-9d0b-5afec0470002")
+# Of the components that a wheel tells of, what is true outside its build machine.
+_TAKEN = ("type", "name", "version", "purl", "hashes", "licenses")
+
+Component = dict[str, Any]
+
+
+def make_sbom(
+    board: str, version: str, roothash: str, packages: Iterable[Package], root: Path, model: Component
+) -> str:
+    """The bill as text: the same for the same image.
+
+    Args:
+        board: which board the image is for.
+        version: of safecount.
+        roothash: of the image's root; the bill's serial number is made from it.
+        packages: of the board's lock.
+        root: the finished root; the wheels in it tell what they bundle.
+        model: the component of the detector.
+    """
+    ours = {
+        "type": "firmware",
+        "name": f"safecount-{board}",
+        "version": version,
+        "bom-ref": "image",
+        "hashes": [{"alg": "SHA-256", "content": roothash}],
+        "licenses": [{"license": {"id": "Apache-2.0"}}],
+    }
+    components = [
+        *map(debian_component, packages),
+        *wheel_components(LOCK.read_text(encoding="utf-8"), root / SITE),
+        model,
+    ]
+    bill = {
+        "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.6",
+        "serialNumber": f"urn:uuid:{uuid.uuid5(_NAMESPACE, roothash)}",
+        "version": 1,
+        "metadata": {"component": ours},
+        "components": components,
+    }
+    return json.dumps(bill, indent=1, ensure_ascii=False) + "\n"
+
+
+def debian_component(package: Package) -> Component:
+    """A package by its purl, with the hash of its file."""
+    version = package.version.replace(":", "%3A").replace("+", "%2B").replace("~", "~")
+    purl = f"pkg:deb/debian/{package.name.replace('+', '%2B')}@{version}?arch={package.architecture}&distro=debian-13"
+    return {
+        "type": "firmware"
+        if package.place == "firmware"
+        else "operating-system"
+        if package.place == "kernel"
+        else "library",
+        "bom-ref": purl,
+        "name": package.name,
+        "version": package.version,
+        "purl": purl,
+        "hashes": [{"alg": "SHA-256", "content": package.sha256}],
+    }
+
+
+def wheel_components(lock: str, site: Path) -> list[Component]:
+    """The wheels of a lock; each with the components of the bills that it carries itself (PEP 770)."""
+    found = []
+    for name, version in re.findall(r"^([a-z0-9-]+)==([^ \\]+)", lock, re.MULTILINE):
+        purl = f"pkg:pypi/{name}@{version}"
+        component: Component = {"type": "library", "bom-ref": purl, "name": name, "version": version, "purl": purl}
+        bills = sorted(site.glob(f"{name.replace('-', '_')}-*.dist-info/sboms/*.json"))
+        if bundled := [part for bill in bills for part in _bundled(bill)]:
+            component["components"] = bundled
+        found.append(component)
+    return found
+
+
+def _bundled(bill: Path) -> list[Component]:
+    told = json.loads(bill.read_text(encoding="utf-8")).get("components", [])
+    return [{key: part[key] for key in _TAKEN if key in part} for part in told]
+
+
+def model_component(name: str, sha256: str, licence: str) -> Component:
+    """The detector, as a component."""
+    return {
+        "type": "machine-learning-model",
+        "bom-ref": f"model:{name}",
+        "name": name,
+        "version": sha256[:12],
+        "hashes": [{"alg": "SHA-256", "content": sha256}],
+        "licenses": [{"license": {"name": licence}}],
+    }
