@@ -11,6 +11,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "collector": ("controller.pull_commands:collector", "Say where the collector is."),
     "pull": ("controller.pull_commands:pull_command", "Fetch what the archive lacks."),
     "devices": ("controller.pull_commands:devices", "Show the devices and their keys, and note which were compared."),
+    "open": ("controller.count_commands:open_command", "Open what was pulled, and bring the table up to date."),
+    "export": ("controller.count_commands:export", "Write the table as CSV, JSON, Parquet or SQLite."),
+    "report": ("controller.count_commands:report", "Write a report to look at."),
     "verify": ("controller.pull_commands:verify_command", "Check the archive: what was removed, edited, reordered."),
 }
 

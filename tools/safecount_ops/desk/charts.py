@@ -4,8 +4,6 @@ Text and axes take the page's own colour (currentColor), so that one drawing ser
 wide and narrow: shrinking the wide one for a phone would shrink its letters too. There is no pixel of the clip in them.
 """
 
-import io
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import altair as alt
@@ -13,8 +11,8 @@ import altair as alt
 from safecount.counting.geometry import segment
 from safecount.counting.values import ImageDirection, LineSettings
 from safecount_ops.desk.result import ClipResult, Collected, LineResult
+from safecount_ops.drawing import WIDTHS_PX, Drawing, svg
 
-WIDTHS_PX = {"wide": 680, "narrow": 300}
 # Blue and orange of Okabe and Ito 2008, told apart with any colour vision, moved to where both light and dark bear them.
 COLOURS = {"in": "#2b8cd8", "out": "#e07b00", "no line": "currentColor"}
 ALIGN: dict[ImageDirection, Literal["left", "right", "center"]] = {
@@ -23,26 +21,17 @@ ALIGN: dict[ImageDirection, Literal["left", "right", "center"]] = {
     "down": "center",
     "up": "center",
 }
-FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"
 MAX_POINTS_PER_PATH = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Drawing:
-    """One drawing in two widths, as SVG text."""
-
-    wide: str
-    narrow: str
 
 
 def scene(collected: Collected, lines: tuple[LineResult, ...]) -> Drawing:
     """The outline of the picture, the counting lines with their in sides, and the paths people took."""
-    return Drawing(*(_svg(_scene(collected, [line.line for line in lines], px)) for px in WIDTHS_PX.values()))
+    return Drawing(*(svg(_scene(collected, [line.line for line in lines], px)) for px in WIDTHS_PX.values()))
 
 
 def timeline(result: LineResult, duration_s: float) -> Drawing:
     """One line's crossings: how the counts grow, and below each moment, with the true ones where they are known."""
-    return Drawing(*(_svg(_timeline(result, duration_s, px)) for px in WIDTHS_PX.values()))
+    return Drawing(*(svg(_timeline(result, duration_s, px)) for px in WIDTHS_PX.values()))
 
 
 def _scene(collected: Collected, lines: list[LineSettings], width_px: int) -> Any:  # noqa: ANN401 - altair's layers
@@ -139,20 +128,6 @@ def _timeline(result: LineResult, duration_s: float, width_px: int) -> Any:  # n
         width=width_px - 90, height=22 * len(rows)
     )
     return alt.vconcat(upper, lower, spacing=12)
-
-
-def _svg(chart: Any) -> str:  # noqa: ANN401 - altair's layers
-    """Render without a browser; colours of text and axes are left to the page."""
-    here = "currentColor"
-    axis = {"labelColor": here, "titleColor": here, "domainColor": here, "tickColor": here, "gridColor": here}
-    whole = (
-        chart.configure(background="transparent", font=FONT, padding=10)
-        .configure_axis(**axis, gridOpacity=0.15, labelFontSize=12, titleFontSize=12, titleFontWeight="normal")
-        .configure_view(stroke=here, strokeOpacity=0.4)
-    )
-    out = io.StringIO()
-    whole.save(out, format="svg")
-    return out.getvalue()
 
 
 def drawings(result: ClipResult) -> tuple[Drawing, list[Drawing]]:
