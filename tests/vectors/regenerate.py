@@ -14,6 +14,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from safecount.delivery.sealer import Sealer
 from safecount.wire.chain import Link, start_of
+from safecount.wire.enrolment import Statement, encode_label, sign_statement
 from safecount.wire.envelope import (
     Envelope,
     EnvelopeHeader,
@@ -27,7 +28,9 @@ from safecount.wire.errors import Reason
 from safecount.wire.keyset import Role, sign_keyset
 from safecount.wire.receipt import receipt_for, sign_receipt
 from safecount.wire.record import encode_count, encode_health, pad_body
+from safecount.wire.site_code import prove, sign_site_code
 from safecount.wire.uplink import Answer, Refusal, encode_answer, encode_batch
+from simulators.enrolment import LABEL, SIGNER, site_code
 from simulators.keys import keyset, reader, signing_key
 from simulators.records import HEALTH_RECORD, HOUR_RECORD
 
@@ -35,6 +38,9 @@ VECTORS = Path(__file__).with_name("vectors.json")
 DEVICE, COLLECTOR, ROOT = signing_key("device"), signing_key("collector"), signing_key("root")
 CONTROLLER, BACKUP = reader("controller"), reader("backup")
 RING = keyset(CONTROLLER.recipient(Role.CONTROLLER), BACKUP.recipient(Role.BACKUP))
+STATEMENT = Statement(
+    signing_key("identity").public_key().public_bytes_raw(), DEVICE.public_key().public_bytes_raw(), bytes(32)
+)
 SEALER = Sealer("counter-7", DEVICE, RING)
 
 
@@ -70,6 +76,10 @@ def build(contents: list[str]) -> dict[str, object]:
         "receipt": receipt.hex(),
         "keyset": sign_keyset(RING, ROOT).hex(),
         "batch_of_two": encode_batch([count.raw, health.raw]).hex(),
+        "label": encode_label(LABEL),
+        "site_code": sign_site_code(site_code(), SIGNER),
+        "site_code_proven": sign_site_code(prove(site_code(), LABEL.serial, LABEL.secret), SIGNER),
+        "statement": sign_statement(STATEMENT, signing_key("identity")).hex(),
         "answer": encode_answer(Answer((receipt,), (Refusal(1, Reason.RETRY_LATER),), 1)).hex(),
     }
 

@@ -1,0 +1,1 @@
+"""From blank to enrolled and back. Pure: a state table, and what belongs to each of its states."""

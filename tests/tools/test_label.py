@@ -1,0 +1,58 @@
+"""The label sheet is made from what devices say, and from nothing else."""
+
+import os
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+import segno
+import zxingcpp
+from click.testing import CliRunner
+
+from safecount.errors import UsageError
+from safecount.wire.enrolment import encode_label, parse_label
+from safecount_ops.enrolment.label import ask, command
+from simulators.enrolment import LABEL
+
+
+def test_a_captured_console_becomes_a_sheet_and_a_list_without_secrets(tmp_path: Path) -> None:
+    captured = tmp_path / "console.txt"
+    captured.write_text(f"noise\r\n> label\r\n{encode_label(LABEL)}\r\nmore noise\n{encode_label(LABEL)}\n")
+    out, listing = tmp_path / "labels.pdf", tmp_path / "devices.csv"
+    done = CliRunner().invoke(command, [str(captured), "--out", str(out), "--list", str(listing)])
+    assert done.exit_code == 0, done.output
+    assert out.read_bytes().startswith(b"%PDF-")
+    assert listing.read_text() == f"serial,fingerprint\n{LABEL.serial},{LABEL.fingerprint.hex()}\n"
+    assert LABEL.secret.hex() not in listing.read_text()
+
+
+@pytest.mark.parametrize("text", ["", "nothing here", "SL1:NONSENSE"])
+def test_what_is_no_label_is_told(tmp_path: Path, text: str) -> None:
+    (tmp_path / "console.txt").write_text(text)
+    done = CliRunner().invoke(command, [str(tmp_path / "console.txt"), "--out", str(tmp_path / "out.pdf")])
+    assert isinstance(done.exception, UsageError)
+    assert not (tmp_path / "out.pdf").exists()
+
+
+def test_a_device_on_a_serial_port_is_asked() -> None:
+    device, line = os.openpty()
+    heard = []
+
+    def answer() -> None:
+        heard.append(os.read(device, 100))
+        os.write(device, f"label\r\n{encode_label(LABEL)}\r\n".encode())
+
+    thread = threading.Thread(target=answer)
+    thread.start()
+    assert ask(os.ttyname(line)) == LABEL
+    thread.join()
+    assert b"label\n" in heard[0]
+    os.close(device)
+    os.close(line)
+
+
+def test_the_labels_code_is_what_a_reader_sees() -> None:
+    rows = [list(row) for row in segno.make(encode_label(LABEL), error="m").matrix_iter(scale=4, border=4)]
+    picture = np.where(np.array(rows) > 0, 0, 255).astype(np.uint8)
+    assert parse_label(zxingcpp.read_barcodes(picture)[0].text) == LABEL

@@ -1,0 +1,1 @@
+"""What the factory and the operator make for enrolment: labels, site codes, batches."""
