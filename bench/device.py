@@ -45,7 +45,7 @@ def memory(folder: Path, seconds: float) -> None:
     (folder / "models").mkdir()
     (folder / "models" / card.file).symlink_to(model)
     device.configure(
-        f'[upload]\nround_s = 2.0\n[health]\nfirst_after_s = 1.0\n[camera]\nclip = "{clip}"\n'
+        f'[upload]\nround_s = 2.0\n[health]\nfirst_after_s = 1.0\n[clip]\nfile = "{clip}"\n'
         f'[model]\nfolder = "{folder / "models"}"\n'
     )
     authority = Authority(folder)

@@ -20,6 +20,8 @@ from safecount.counting.tracker import TrackerSettings
 from safecount.counting.values import LineSettings
 from safecount.delivery.health import HealthSettings
 from safecount.delivery.upload_policy import UploadSettings
+from safecount.edges.camera import CameraSettings
+from safecount.edges.clip_camera import ClipSettings
 from safecount.errors import UsageError
 from safecount.wire.envelope import DEVICE_MAX_BYTES
 from safecount.wire.values import TEXT_MAX_BYTES, Profile
@@ -40,25 +42,6 @@ class ModelSettings:
     folder: str = "/usr/share/safecount/models"
     threads: int = 0
     edge_tpu: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class CameraSettings:
-    """How often a frame is taken, per second, and the age in seconds from which a silent camera counts as hung.
-
-    `clip` is a video file that takes the camera's place in trials: shown in real time if `clip_paced`, and again and
-    again if `clip_looped`; else the process ends with it.
-    """
-
-    frames_per_second: float = 10.0
-    hung_after_s: float = 5.0
-    clip: str = ""
-    clip_paced: bool = True
-    clip_looped: bool = True
-
-    def __post_init__(self) -> None:
-        if self.frames_per_second <= 0 or self.hung_after_s <= 0:
-            raise ValueError("frames_per_second and hung_after_s must be above 0.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +105,7 @@ class Settings:
 
     line: tuple[LineSettings, ...]
     camera: CameraSettings = field(default_factory=CameraSettings)
+    clip: ClipSettings = field(default_factory=ClipSettings)
     model: ModelSettings = field(default_factory=ModelSettings)
     tracker: TrackerSettings = field(default_factory=TrackerSettings)
     counter: LineCounterSettings = field(default_factory=LineCounterSettings)

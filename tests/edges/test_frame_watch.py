@@ -9,7 +9,8 @@ import pytest
 
 from safecount.counting.values import Frame
 from safecount.edges import frame_watch
-from safecount.edges.frame_watch import CameraHung, CameraStuck, WatchedFrames
+from safecount.edges.camera import CameraHung
+from safecount.edges.frame_watch import CameraStuck, WatchedFrames
 from safecount.errors import SafecountError
 
 FRAME = Frame(np.zeros((2, 2, 3), np.uint8), (2, 2), 0.0)

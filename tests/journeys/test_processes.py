@@ -134,7 +134,7 @@ def test_an_orderly_stop_of_all_three_releases_the_open_bins(bench: Bench, tmp_p
     clip = find_asset("vtest")
     bench.device.configure(
         QUICK.format(first_after_s=1.0, every_s=3600.0)
-        + f'[camera]\nclip = "{clip}"\n[model]\ncard = "{MODEL}"\nfolder = "{tmp_path / "models"}"\nthreads = 1\n'
+        + f'[clip]\nfile = "{clip}"\n[model]\ncard = "{MODEL}"\nfolder = "{tmp_path / "models"}"\nthreads = 1\n'
     )
     with ExitStack() as stack, (tmp_path / "vision.log").open("wb") as log:
         for role in ("uplink", "seal"):

@@ -2,12 +2,22 @@
 
 import time
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
 from safecount.counting.values import Frame, InputSpec
-from safecount.edges.video_file import VideoFile
+
+
+@dataclass(frozen=True, slots=True)
+class ClipSettings:
+    """A video file that takes the camera's place in trials, "" for none: shown in real time if `paced`, and again and again
+    if `looped`; else the process ends with it.
+    """
+
+    file: str = ""
+    paced: bool = True
+    looped: bool = True
 
 
 class ClipCamera:
@@ -15,12 +25,12 @@ class ClipCamera:
     clip is missed on a slow machine.
     """
 
-    def __init__(self, path: Path, spec: InputSpec, fps: float, *, paced: bool, looped: bool) -> None:
-        self._path = path
+    def __init__(self, settings: ClipSettings, spec: InputSpec, fps: float) -> None:
+        self._path = Path(settings.file)
         self._spec = spec
         self._fps = fps
-        self._paced = paced
-        self._looped = looped
+        self._paced = settings.paced
+        self._looped = settings.looped
 
     def __enter__(self) -> Self:
         return self
@@ -34,6 +44,8 @@ class ClipCamera:
         Raises:
             UsageError: the clip cannot be opened or decoded.
         """
+        from safecount.edges.video_file import VideoFile  # noqa: PLC0415 - its decoder is not on a device
+
         begun_s = round_s = time.monotonic()
         while True:
             at_s = round_s

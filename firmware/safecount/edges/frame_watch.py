@@ -11,14 +11,11 @@ from collections.abc import Callable
 from typing import Self
 
 from safecount.counting.values import Frame, FrameSource
+from safecount.edges.camera import CameraHung
 from safecount.errors import SafecountError
 
 CLOSE_TIMEOUT_S = 2.0
 TICK_S = 0.25
-
-
-class CameraHung(SafecountError):  # noqa: N818 - it names the camera's state
-    """No frame has come for too long."""
 
 
 class CameraStuck(SafecountError):  # noqa: N818 - it names the camera's state

@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 from safecount.counting.decode import decoder_for
 from safecount.counting.model_card import ModelCard
 from safecount.counting.values import Boxes, FrameSource, InputSpec
+from safecount.edges.camera import Camera, CameraHung
+from safecount.edges.clip_camera import ClipCamera
 from safecount.edges.clock import SystemClock, file_date_s
-from safecount.edges.frame_watch import CameraHung, CameraStuck, WatchedFrames
+from safecount.edges.frame_watch import CameraStuck, WatchedFrames
 from safecount.edges.journal import Event, tell
 from safecount.edges.litert import DEFAULT_MODEL, LiteRtDetector, ModelError, load_card
 from safecount.edges.record_sender import RecordSender
@@ -28,7 +30,9 @@ from safecount.wire.values import Accelerator, Trouble
 
 OPENING_S = 30.0
 """How long the first frame may take."""
-REOPEN_AFTER_S = 5.0
+REOPEN_AFTER_S = 2.0
+CAMERA_FIRST_S = 1.0
+"""The camera knows best when it is hung; so much later the thread that waits for its frames says so of a call that blocks."""
 MODEL_RETRY_S = 60.0
 DRAIN_S = 3.0
 """How long an orderly stop waits for the last records to be on disk."""
@@ -121,7 +125,7 @@ class _VisionProcess:
             self._wait_to_reopen()
 
     def _count(self, frames: WatchedFrames, eye: Eye) -> None:
-        hung_after_s = self._settings.camera.hung_after_s
+        hung_after_s = self._settings.camera.hung_after_s + CAMERA_FIRST_S
         with frames:
             frame = frames.next(max(OPENING_S, hung_after_s), self._idle)
             if frame is not None:
@@ -146,11 +150,6 @@ class _VisionProcess:
 
 def frame_source(settings: Settings, spec: InputSpec) -> FrameSource:
     """The camera; or in trials the clip that the settings name."""
-    camera = settings.camera
-    if camera.clip:
-        from safecount.edges.clip_camera import ClipCamera  # noqa: PLC0415 - its decoder is not on a device
-
-        return ClipCamera(
-            Path(camera.clip), spec, camera.frames_per_second, paced=camera.clip_paced, looped=camera.clip_looped
-        )
-    raise UsageError("This build drives no camera yet; name a clip in [camera].")
+    if settings.clip.file:
+        return ClipCamera(settings.clip, spec, settings.camera.frames_per_second)
+    return Camera(spec, settings.camera)
