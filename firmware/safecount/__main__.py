@@ -15,6 +15,8 @@ ROLES: dict[str, str] = {
     "vision": "Count what passes before the camera, and hand noisy numbers to the seal process.",
     "seal": "Seal what is counted, and keep it in the spool.",
     "uplink": "Take what is sealed to the collector.",
+    "update": "Keep the firmware up to date, and leave a release that does not do.",
+    "trial_limit": "Leave a release whose trial has not ended in time.",
     "check": "Check settings, model and counting lines, start nothing, and say what is wrong.",
     "data": "Open the data partition of the card, and make it on first boot.",
 }

@@ -23,6 +23,7 @@ from safecount.delivery.upload_policy import UploadSettings
 from safecount.edges.camera import CameraSettings
 from safecount.edges.clip_camera import ClipSettings
 from safecount.errors import UsageError
+from safecount.updating.update_settings import UpdateSettings
 from safecount.wire.envelope import DEVICE_MAX_BYTES
 from safecount.wire.values import TEXT_MAX_BYTES, Profile
 
@@ -76,6 +77,10 @@ class FolderSettings:
         return Path(self.state, "provision")
 
     @property
+    def vitals_file(self) -> Path:
+        return Path(self.run, "vitals", "counting")
+
+    @property
     def record_socket(self) -> Path:
         return Path(self.run, "seal", "record.sock")
 
@@ -114,6 +119,7 @@ class Settings:
     lamp: LampSettings = field(default_factory=LampSettings)
     health: HealthSettings = field(default_factory=HealthSettings)
     upload: UploadSettings = field(default_factory=UploadSettings)
+    update: UpdateSettings = field(default_factory=UpdateSettings)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,11 @@ from safecount_image.wheels import PYTHON, SITE, install_wheels
 
 CONFIG = REPOSITORY / "config"
 MODELS = Path("usr/share/safecount/models")
+TRUST = {
+    "release/public/metadata/1.root.json": "usr/share/safecount/release-root.json",
+    "release/rauc/ca.pem": "etc/rauc/keyring.pem",
+}
+"""What a device believes releases by, from the folder that `safecount-ops release init` makes. Without it no update comes."""
 
 
 def compose(
@@ -37,9 +42,20 @@ def compose(
     (root / MODELS).mkdir(parents=True)
     shutil.copyfile(model, root / MODELS / model.name)
     shutil.copytree(CONFIG, root, symlinks=True, dirs_exist_ok=True)
+    name_board(root, board.name)
     _settle(toolbox, root, epoch)
     _compile(toolbox, root)
     return root
+
+
+def name_board(root: Path, board: str, builder: Path = REPOSITORY) -> None:
+    """Say which board it is, to ourselves and to RAUC, and lay in what releases are believed by, if the builder has it."""
+    (root / "usr/share/safecount/board").write_text(f"{board}\n", encoding="ascii")
+    rauc = root / "etc/rauc/system.conf"
+    rauc.write_text(rauc.read_text(encoding="ascii").replace("@BOARD@", board), encoding="ascii")
+    for source, target in TRUST.items():
+        if (builder / source).exists():
+            shutil.copyfile(builder / source, root / target)
 
 
 def prune(root: Path, patterns: Iterable[str]) -> None:

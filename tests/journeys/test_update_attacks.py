@@ -47,6 +47,7 @@ class Field:
         self.device = Counter(folder, checked_by_rauc(desk.rauc.ca, self.versions))
         root = folder / "root.json"
         shutil.copy(desk.root_file, root)
+        self.pace = Pace()
         self.settings = RepositorySettings(server.url, folder / "tuf", root, keep_free=0)
         self.ask()
 
@@ -60,7 +61,7 @@ class Field:
     def ask(self) -> tuple[UpdateState, Refusal | None]:
         for bundle in self.desk.folder.glob("*.raucb"):
             self.versions[bundle.read_bytes()[-256:]] = bundle.stem.split("-")[-1]
-        web = Web(pace=Pace(window_s=0.3, least_bytes=1000))
+        web = Web(pace=self.pace)
         try:
             report = self.device.rounds(TufRepository(self.settings, web)).ask()
         finally:
@@ -172,6 +173,7 @@ def test_endless_data(field: Field, at: str) -> None:
 def test_slow_data(field: Field, at: str) -> None:
     field.publish()
     field.server.weather = Weather(at=at, trickle=True)
+    field.pace = Pace(window_s=0.3, least_bytes=1000)
     assert field.refusal() is Refusal.TOO_SLOW
 
 

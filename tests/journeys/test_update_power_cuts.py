@@ -1,5 +1,6 @@
 """Power cut before and after every change of a disk, in every story: the device always starts, and ends in a named state."""
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -150,5 +151,13 @@ def test_a_commit_overwrites_in_place_and_only_if_it_must(tmp_path: Path) -> Non
 def test_a_file_that_would_have_to_grow_is_no_commit(tmp_path: Path) -> None:
     path = tmp_path / "autoboot.txt"
     path.write_bytes(autoboot.content("A")[:200])
+    assert not autoboot.AutobootFile(path).commit("B")
+    assert autoboot.AutobootFile(path).committed() == "A"
+
+
+def test_a_card_that_only_says_it_wrote_is_no_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "autoboot.txt"
+    path.write_bytes(autoboot.content("A"))
+    monkeypatch.setattr(os, "pwrite", lambda _descriptor, content, _at: len(content))
     assert not autoboot.AutobootFile(path).commit("B")
     assert autoboot.AutobootFile(path).committed() == "A"

@@ -75,7 +75,7 @@ class ReleaseServer:
         weather = self.weather if re.search(self.weather.at, path) else Weather()
         file = self.folder / path
         if weather.status or not file.is_file() or ".." in path:
-            self._send(handler, weather.status or 404, b"", [])
+            self._send(handler, weather.status or 404, b"", [("Location", handler.path)])
             return
         content = weather.bytes_of(file.read_bytes())
         status, headers = 200, []

@@ -10,7 +10,7 @@ from safecount.updating import update_policy as policy
 from safecount.updating.memory import Failed, Memory, Stage, Trial
 from safecount.updating.update_settings import UpdateSettings
 from safecount.wire.release import PLACES, Release, Version, place_of
-from safecount.wire.update_state import Failure, Refusal, UpdateState
+from safecount.wire.update_state import Failure, Refusal, UpdateReport, UpdateState
 from safecount.wire.values import ClockQuality
 
 HERE = policy.Device(name="door-1", board="rpi", version=Version(1, 5, 0), data=1, slot="A", committed="A")
@@ -69,6 +69,7 @@ def test_offers(case: str) -> None:
 
 STARTS: dict[str, tuple[policy.Device, Trial | None, policy.Check | policy.Commit | policy.RollBack | None]] = {
     "an ordinary start": (HERE, None, None),
+    "a slot that nobody tells": (replace(HERE, slot="-"), None, None),
     "it waits for its hour": (HERE, trial(Stage.INSTALLED), None),
     "the new slot did not come up": (HERE, trial(Stage.RESTARTING), policy.RollBack(Failure.NOT_BOOTED, restart=False)),
     "off during the check": (HERE, trial(Stage.CHECKING), policy.RollBack(Failure.INTERRUPTED, restart=False)),
@@ -173,9 +174,32 @@ def test_a_restart_waits_for_its_hour() -> None:
     assert not policy.may_start_trial(settings, Memory(trial(Stage.CHECKING)), 1405)
 
 
+def report(state: UpdateState, reason: Refusal | Failure | None = None) -> UpdateReport:
+    return UpdateReport(state, reason, "1.6.0")
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "stays"),
+    [
+        (report(UpdateState.UPDATED), report(UpdateState.NOTHING_NEW), True),
+        (report(UpdateState.FELL_BACK, Failure.CAMERA), report(UpdateState.NOTHING_NEW), True),
+        (report(UpdateState.FELL_BACK, Failure.CAMERA), report(UpdateState.REFUSED, Refusal.FAILED_BEFORE), True),
+        (report(UpdateState.UPDATED), report(UpdateState.REFUSED, Refusal.EXPIRED), False),
+        (report(UpdateState.FELL_BACK, Failure.CAMERA), report(UpdateState.REFUSED, Refusal.EXPIRED), False),
+        (report(UpdateState.REFUSED, Refusal.EXPIRED), report(UpdateState.NOTHING_NEW), False),
+    ],
+)
+def test_no_news_does_not_hide_what_became_of_an_update(
+    before: UpdateReport,
+    now: UpdateReport,
+    stays: bool,  # noqa: FBT001
+) -> None:
+    assert policy.shown(before, now) is (before if stays else now)
+
+
 def test_questions_are_spread_and_rarer_on_a_metered_line() -> None:
     settings = UpdateSettings(ask_every_s=3600)
     assert [policy.next_ask(settings, 10, draw) for draw in (min, max)] == [1810, 5410]
     metered = replace(settings, metered=True)
     assert [policy.next_ask(metered, 0, draw) for draw in (min, max)] == [43_200, 129_600]
-    assert [policy.first_ask(7, draw) for draw in (min, max)] == [7, 907]
+    assert [policy.first_ask(settings, 7, draw) for draw in (min, max)] == [7, 907]

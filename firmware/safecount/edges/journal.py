@@ -36,6 +36,9 @@ class Event(Enum):
     UPLOADING = (_NOTICE, "The collector is known; records are on their way.")
     VISIT_FAILED = (_WARNING, "The collector took nothing:")
     CERTIFICATES_UNUSABLE = (_ERROR, "The certificates for the collector cannot be used; waiting for others.")
+    UPDATE_NO_TRUST = (_ERROR, "This image holds no root of trust for releases: none is asked for.")
+    UPDATE_REFUSED = (_WARNING, "A release was refused; the health record tells why.")
+    UPDATE_RESTARTS = (_NOTICE, "The device restarts for an update, or to leave one.")
     STOPPING = (_INFO, "Stopping in an orderly way.")
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from safecount.edges.autoboot import AutobootFile
-from safecount.edges.board import board_state
+from safecount.edges.board import BOOT_PARTITION, board_state
 from safecount.errors import SafecountError
 from safecount.updating.ports import Refused
 from safecount.updating.update_policy import Device
@@ -40,7 +40,7 @@ def verify_bundle(bundle: str, keyring: Path, board: str) -> None:
 @dataclass(frozen=True, slots=True)
 class SlotSettings:
     """Where things lie: `autoboot` on the selector partition, RAUC's `keyring`, `restart_file` that the root unit watches,
-    `state` any folder of the data partition.
+    `state` any folder of the data partition, `boot_partition` where the firmware tells which slot it started.
     """
 
     board: str
@@ -50,6 +50,7 @@ class SlotSettings:
     keyring: Path
     restart_file: Path
     state: Path
+    boot_partition: Path = BOOT_PARTITION
 
 
 class RaucSlots:
@@ -60,7 +61,7 @@ class RaucSlots:
 
     def device(self) -> Device:
         settings = self._settings
-        running = board_state(settings.state).slot
+        running = board_state(settings.state, boot_partition=settings.boot_partition).slot
         try:
             committed = AutobootFile(settings.autoboot).committed()
         except SafecountError:  # without the file nothing can be tried or committed, and what runs goes on

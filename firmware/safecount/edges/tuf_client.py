@@ -74,6 +74,8 @@ class TufRepository:
             self._updater = self._client(folder, fetcher)
             self._updater.refresh()
             return [*self._listed(folder)]
+        except OSError as error:
+            raise Refused(Refusal.DISK_FULL, f"The metadata cannot be kept: {error.strerror}.") from error
         except DownloadError as error:
             raise _download_refused(error) from error
         except (RepositoryError, DeserializationError) as error:

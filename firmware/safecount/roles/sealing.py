@@ -1,6 +1,7 @@
 """What the seal process does with one message, and with a health record that is due."""
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from safecount.edges.journal import Event, tell
 from safecount.edges.record_socket import Reply
 from safecount.edges.small_file import read_small
 from safecount.edges.spool_db import SpoolDamaged, SpoolDb, SpoolDiskFails, SpoolError, SpoolNoRoom
+from safecount.edges.vitals_file import CountingVitals, leave_vitals
 from safecount.roles.ownership import Ownership
 from safecount.settings import FolderSettings
 from safecount.wire.errors import UntrustedInput
@@ -55,8 +57,17 @@ class Sealing:
         """Store one message."""
         if isinstance(message, WatchStatus):
             self.health.saw(message, time.monotonic())
+            self._leave_vitals(message)
             return Reply.STORED
         return self._store(message)
+
+    def _leave_vitals(self, status: WatchStatus) -> None:
+        """For the check of an update's trial; where it cannot be left, the check sees nothing and says so."""
+        sequence, received_at_s = self.spool.head().sequence, self.spool.received_at_s()
+        with suppress(OSError):
+            leave_vitals(
+                self.folders.vitals_file, CountingVitals(status.camera, status.accelerator, sequence, received_at_s)
+            )
 
     def tell_health(self) -> bool:
         """Store a health record of now; False if there was no room, and it is to be tried again."""

@@ -27,18 +27,24 @@ class World:
 
 
 class Rounds:
-    """Remembers the check that runs, and what was asked for last; the rest must outlive the process."""
+    """Remembers the check that runs, what was asked for last and whether a restart was; the rest outlives the process."""
 
     def __init__(self, settings: UpdateSettings, world: World) -> None:
         self._settings = settings
         self._world = world
         self._check: HealthCheck | None = None
         self._wanted: Release | None = None
+        self._leaving = False
 
     @property
     def checking(self) -> bool:
         """Whether this is a trial, and its check has not ended."""
         return self._check is not None
+
+    @property
+    def leaving(self) -> bool:
+        """Whether the device was asked to restart: nothing more is to be done in this process."""
+        return self._leaving
 
     def start(self) -> None:
         """See how this start went. Call it once, before anything else."""
@@ -75,6 +81,7 @@ class Rounds:
             return False
         trial = replace(memory.trial, stage=Stage.RESTARTING, reached=self._world.vitals.reached_lately())
         self._world.store.save(replace(memory, trial=trial))
+        self._leaving = True
         self._world.slots.start_other()
         return True
 
@@ -134,7 +141,7 @@ class Rounds:
 
     def _commit(self, memory: Memory) -> None:
         if memory.trial is None:  # the disk lost it during the check: nothing vouches for the trial any more
-            self._world.slots.restart()
+            self._restart()
             return
         memory = replace(memory, trial=replace(memory.trial, stage=Stage.PASSED))
         self._world.store.save(memory)
@@ -151,6 +158,10 @@ class Rounds:
         if memory.trial is not None:
             failed = replace(memory.trial, stage=Stage.FAILED, failure=failure)
             self._world.store.save(replace(memory, trial=failed))
+        self._restart()
+
+    def _restart(self) -> None:
+        self._leaving = True
         self._world.slots.restart()
 
     def _fell_back(self, memory: Memory, failure: Failure) -> None:

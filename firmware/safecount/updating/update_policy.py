@@ -17,8 +17,6 @@ from safecount.wire.values import ClockQuality
 Draw: TypeAlias = Callable[[float, float], float]
 """Gives an unpredictable number between two, such as `random.SystemRandom().uniform`."""
 
-FIRST_ASK_S = 900.0
-"""After a start the first question comes within a quarter of an hour: a fleet does not return as one."""
 METERED_EVERY_S = 86_400.0
 CLOCK_AHEAD_S = 10 * 365 * 86_400
 """A clock so far past the image's date is not believed: signatures do not last so long, nor do cards."""
@@ -77,16 +75,17 @@ class Device:
 
     @property
     def on_trial(self) -> bool:
-        return self.slot != self.committed
+        """Not where the slot is unknown: a restart would not make it known, and would come again and again."""
+        return self.slot not in {"-", self.committed}
 
     @property
     def other_slot(self) -> str:
         return "B" if self.slot == "A" else "A"
 
 
-def first_ask(now_s: float, draw: Draw) -> float:
+def first_ask(settings: UpdateSettings, now_s: float, draw: Draw) -> float:
     """When to ask first after a start."""
-    return now_s + draw(0, FIRST_ASK_S)
+    return now_s + draw(0, settings.first_ask_s)
 
 
 def next_ask(settings: UpdateSettings, now_s: float, draw: Draw) -> float:
@@ -99,7 +98,8 @@ def judge_clock(utc_s: float, floor_s: float, quality: ClockQuality) -> Refusal 
     """Whether the clock can judge expiry dates. `floor_s` has certainly passed: the image's date or a receipt's."""
     if quality is ClockQuality.UNSET or utc_s < floor_s:
         return Refusal.CLOCK_UNSET
-    return Refusal.CLOCK_AHEAD if utc_s > floor_s + CLOCK_AHEAD_S else None
+    ahead = floor_s > 0 and utc_s > floor_s + CLOCK_AHEAD_S  # without a floor there is nothing to be ahead of
+    return Refusal.CLOCK_AHEAD if ahead else None
 
 
 def after_start(device: Device, memory: Memory) -> Check | Commit | RollBack | None:

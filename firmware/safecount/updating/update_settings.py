@@ -12,8 +12,11 @@ class UpdateSettings:
     """Where releases come from, and when the device may do what.
 
     `repository` is the address of the folder that was published ("": never ask); `ca_file` a PEM file of the only
-    authorities to believe for it ("": the system's). `root_file` is TUF's first root, part of the image.
-    `ask_every_s` is the mean time between two questions. On a `metered` line it is a day at least, and no more than
+    authorities to believe for it ("": the system's). `root_file` is TUF's first root, `keyring_file` RAUC's authority and
+    `board_file` the board's name, all part of the image; `autoboot_file` chooses the slot. `sources` are searched for
+    blocks of a new bundle: the slots' partitions.
+    The first question comes within `first_ask_s` of a start, so that a fleet does not return from a power cut as one;
+    `ask_every_s` is the mean time between two. On a `metered` line it is a day at least, and no more than
     `metered_limit_bytes` are fetched for a release. Restarts happen from `restart_from` to `restart_until`, local time
     "HH:MM" ("00:00" to "00:00": at any time): just before midnight, so that the day's bins are nearly full when they
     are closed, and that trial and fall-back are over when the next day's open. `trial_s` is the length of the trial's
@@ -23,7 +26,12 @@ class UpdateSettings:
     repository: str = ""
     ca_file: str = ""
     root_file: str = "/usr/share/safecount/release-root.json"
+    keyring_file: str = "/etc/rauc/keyring.pem"
+    board_file: str = "/usr/share/safecount/board"
+    autoboot_file: str = "/boot/autoboot.txt"
+    sources: tuple[str, ...] = tuple(f"/dev/disk/by-partuuid/5afec047-0{number}" for number in (5, 2, 6, 3))
     ask_every_s: float = 3600.0
+    first_ask_s: float = 900.0
     metered: bool = False
     metered_limit_bytes: int = 32 * 1024 * 1024
     restart_from: str = "23:20"
