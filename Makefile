@@ -14,7 +14,7 @@ CODE := firmware tools tests bench image-build
 BOARD ?= virt
 IMAGE := PYTHONPATH=image-build nice -n 10 $(BIN)/python -m safecount_image
 
-.PHONY: help setup run test lint fix lock bench bench-delivery bench-delta bench-device bench-pipeline soak fuzz fuzz-keep image test-image reproduce lock-image clean
+.PHONY: help setup run test lint fix lock bench bench-delivery bench-delta update-demo bench-device bench-pipeline soak fuzz fuzz-keep image test-image reproduce lock-image clean
 
 help: ## Show what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -73,6 +73,9 @@ bench-device: $(DEV_READY) ## Measure the memory of the device's processes, and 
 
 bench-delta: $(DEV_READY) ## Measure what an update of one Python file costs, from a built image (BOARD=virt; as root)
 	@PYTHONPATH=tests:image-build nice -n 10 $(BIN)/python bench/delta.py build/image/$(or $(BOARD),virt)
+
+update-demo: $(DEV_READY) ## Rehearse a good release, a cheating mirror and a bad release, with simulated slots
+	@PYTHONPATH=tests $(BIN)/python bench/update_demo.py
 
 bench-pipeline: $(DEV_READY) ## Measure the whole way beside the bare model, and half an hour of crowd (HOURS=24 for a day)
 	@nice -n 10 $(BIN)/python bench/pipeline.py
