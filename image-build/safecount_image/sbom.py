@@ -60,7 +60,7 @@ def make_sbom(
 
 def debian_component(package: Package) -> Component:
     """A package by its purl, with the hash of its file."""
-    version = package.version.replace(":", "%3A").replace("+", "%2B").replace("~", "~")
+    version = package.version.replace(":", "%3A").replace("+", "%2B")
     purl = f"pkg:deb/debian/{package.name.replace('+', '%2B')}@{version}?arch={package.architecture}&distro=debian-13"
     return {
         "type": "firmware"
