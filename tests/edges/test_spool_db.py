@@ -231,6 +231,17 @@ def test_another_format_or_a_file_of_another_kind_is_refused_and_left_alone(tmp_
     assert other.read_bytes() == b"no database at all " * 400
 
 
+def test_the_group_shares_the_files_whatever_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        with SpoolDb(tmp_path / "spool.db", new_epoch=1) as spool:
+            record(spool, SEALER, HEALTH_RECORD, 0)
+            modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+    finally:
+        os.umask(before)
+    assert modes == dict.fromkeys(("spool.db", "spool.db-wal", "spool.db-shm"), 0o660)
+
+
 def test_seal_and_uplink_share_the_file_without_getting_in_each_other_s_way(tmp_path: Path) -> None:
     path = tmp_path / "spool.db"
     SpoolDb(path, new_epoch=1).close()

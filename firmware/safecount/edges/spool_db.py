@@ -10,7 +10,7 @@ import errno
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import Self
@@ -28,6 +28,7 @@ YEAR_OF_ENVELOPES = 40_000
 """Four doors with 25 bins a day each for 366 days, and four health records a day."""
 MAX_LEDGER_ROWS = 64
 _BUSY_TIMEOUT_S = 20.0
+_MODE = 0o660
 _SCHEMA = """
 CREATE TABLE envelopes (epoch INTEGER, sequence INTEGER, refused INTEGER NOT NULL DEFAULT 0, raw BLOB NOT NULL,
                         PRIMARY KEY (epoch, sequence));
@@ -256,7 +257,10 @@ def _make_file(path: Path, *, make: bool) -> None:
     if not make and not path.exists():
         raise SpoolMissing(f"There is no spool {path} yet.")
     try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o660))
+        with suppress(FileExistsError):
+            made = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, _MODE)
+            os.fchmod(made, _MODE)  # whatever the umask of the process
+            os.close(made)
     except OSError as error:
         raise (SpoolNoRoom if error.errno == errno.ENOSPC else SpoolError)(
             f"The spool {path} cannot be made: {error.strerror}."
