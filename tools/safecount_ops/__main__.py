@@ -12,6 +12,7 @@ from safecount_ops.lazy import LazyCommands
 COMMANDS: dict[str, tuple[str, str]] = {
     # name: (module : the click command in it, one line for `--help`)
     "assets": ("assets.command:command", "Find models and clips by their sha256, and fetch what is missing."),
+    "collector": ("collector.command:command", "Take envelopes from devices, and hand them to the controller."),
     "controller": ("controller.command:command", "Keep the keys, fetch and open what devices sent, and report it."),
     "evaluate": (
         "desk.evaluate:command",

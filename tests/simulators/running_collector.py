@@ -1,0 +1,88 @@
+"""The real collector, as a process of its own on loopback, for everybody's tests."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from safecount.edges.https import HttpsSettings
+from simulators.keys import signing_key
+
+_OPS = (sys.executable, "-m", "safecount_ops", "collector")
+
+
+def collector_command(*arguments: str | Path) -> str:
+    """What a command of `safecount-ops collector` prints."""
+    return subprocess.run([*_OPS, *map(str, arguments)], check=True, capture_output=True, text=True).stdout
+
+
+@dataclass
+class RunningCollector:
+    """A folder made by `init`, and the process that serves it. It may be killed and started again."""
+
+    folder: Path
+    process: subprocess.Popen[str] | None = None
+    devices_url: str = ""
+    pull_url: str = ""
+
+    @property
+    def ca_file(self) -> Path:
+        return self.folder / "keys" / "ca.pem"
+
+    def start(self) -> None:
+        self.process = subprocess.Popen([*_OPS, "serve", str(self.folder)], stdout=subprocess.PIPE, text=True)
+        if self.process.stdout is None:
+            raise AssertionError("its output is piped")
+        self.devices_url, self.pull_url = (self.process.stdout.readline().split()[1] for _ in range(2))
+
+    def stop(self, *, kill: bool = False) -> int:
+        """Its exit code."""
+        if self.process is None:
+            return 0
+        self.process.kill() if kill else self.process.terminate()
+        code = self.process.wait(timeout=20)
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+        self.process = None
+        return code
+
+    def add_device(self, name: str, key: str = "", identity: str = "") -> HttpsSettings:
+        """Register a device with the signing key of that text, and tell how it comes here. `identity`: the files' name."""
+        tls_key = ec.generate_private_key(ec.SECP256R1())
+        stem = self.folder / (identity or name)
+        key_file, public_file, certificate = (stem.with_suffix(end) for end in (".key", ".pub", ".pem"))
+        private = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        key_file.write_bytes(tls_key.private_bytes(*private))
+        public_file.write_bytes(
+            tls_key.public_key().public_bytes(
+                serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+            )
+        )
+        public = signing_key(key or name).public_key().public_bytes_raw().hex()
+        tls = ("--tls-key", public_file, "--certificate", certificate)
+        collector_command("add-device", self.folder, name, "--key", public, *tls)
+        return HttpsSettings(self.devices_url, self.ca_file, certificate, key_file)
+
+    def token_file(self, name: str = "controller") -> Path:
+        """A file with a new token for a controller."""
+        file = self.folder / f"{name}.token"
+        file.write_text(collector_command("token", self.folder, name), encoding="ascii")
+        return file
+
+
+@contextmanager
+def running_collector(folder: Path) -> Iterator[RunningCollector]:
+    """A collector with free ports, whose keysets are signed with the key of the text "root"."""
+    root = signing_key("root").public_key().public_bytes_raw().hex()
+    collector_command("init", folder, "--device-port", "0", "--people-port", "0", "--root-key", root)
+    running = RunningCollector(folder)
+    running.start()
+    try:
+        yield running
+    finally:
+        running.stop()

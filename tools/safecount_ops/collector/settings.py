@@ -1,0 +1,105 @@
+"""What a collector's folder holds, and `collector.toml` in it, read into frozen settings. An unknown key is an error."""
+
+import tomllib
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import TypeVar
+
+from safecount.errors import UsageError
+
+SETTINGS_FILE = "collector.toml"
+
+Table = TypeVar("Table", "DevicePort", "PeoplePort", "Limits")
+
+
+@dataclass(frozen=True, slots=True)
+class DevicePort:
+    """Where devices come to: mutual TLS 1.3. Port 0 takes any free one."""
+
+    host: str = "127.0.0.1"
+    port: int = 8443
+
+
+@dataclass(frozen=True, slots=True)
+class PeoplePort:
+    """Where the controller comes to: the pull API."""
+
+    host: str = "127.0.0.1"
+    port: int = 8444
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of one process. What goes over one is told to come again; nothing that was stored is harmed.
+
+    `requests`: in work at once on a port. `connections`: open at once on a port.
+    """
+
+    requests: int = 32
+    connections: int = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class CollectorSettings:
+    """The folder and what its `collector.toml` says."""
+
+    folder: Path
+    devices: DevicePort = field(default_factory=DevicePort)
+    people: PeoplePort = field(default_factory=PeoplePort)
+    limits: Limits = field(default_factory=Limits)
+
+    @property
+    def keys(self) -> Path:
+        return self.folder / "keys"
+
+    @property
+    def database(self) -> Path:
+        return self.folder / "collector.db"
+
+
+def read_settings(folder: Path) -> CollectorSettings:
+    """The settings of an initialised folder; UsageError for anything that is wrong with them."""
+    path = folder / SETTINGS_FILE
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise UsageError(
+            f"{folder} is no collector's folder ({SETTINGS_FILE} is missing); make one with: "
+            f"safecount-ops collector init {folder}"
+        ) from error
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(f"The settings in {path} cannot be read: {error}.") from error
+    if unknown := content.keys() - {"devices", "people", "limits"}:
+        raise UsageError(f"{path} has an unknown table: {min(unknown)}.")
+    return CollectorSettings(
+        folder.absolute(),
+        _table(content, "devices", DevicePort, path),
+        _table(content, "people", PeoplePort, path),
+        _table(content, "limits", Limits, path),
+    )
+
+
+def _table(content: dict[str, object], name: str, kind: type[Table], path: Path) -> Table:
+    given = content.get(name, {})
+    if not isinstance(given, dict):
+        raise UsageError(f"{path}: {name} must be a table.")
+    types = {one.name: type(one.default) for one in fields(kind)}
+    for key, value in given.items():
+        if key not in types:
+            raise UsageError(f"{path}: [{name}] has an unknown key: {key}.")
+        if type(value) is not types[key] or (isinstance(value, int) and value < 0):
+            raise UsageError(f"{path}: [{name}] {key} must be a {'text' if types[key] is str else 'whole number'}.")
+    return kind(**given)
+
+
+def settings_text(devices: DevicePort, people: PeoplePort) -> str:
+    """A `collector.toml` to begin with."""
+    return f"""# Settings of this collector; docs/collector.md tells what there is.
+[devices]  # where devices come to, with their certificates
+host = "{devices.host}"
+port = {devices.port}
+
+[people]  # where the controller comes to
+host = "{people.host}"
+port = {people.port}
+"""

@@ -1,0 +1,101 @@
+"""All that a collector remembers, as tables (docs/adr/0009-collector.md).
+
+Times are UTC seconds. Nothing here can be opened by the collector: `envelope.raw` is what the device sent.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    UniqueConstraint,
+)
+
+metadata = MetaData()
+
+tenant = Table(
+    "tenant",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("root_key", LargeBinary(32)),  # keysets of this tenant must be signed with it
+    Column("added_at", BigInteger, nullable=False),
+)
+
+keyset = Table(
+    "keyset",
+    metadata,
+    Column("tenant", ForeignKey("tenant.name"), primary_key=True),
+    Column("serial", BigInteger, primary_key=True),
+    Column("raw", LargeBinary, nullable=False),
+    Column("added_at", BigInteger, nullable=False),
+)
+
+device = Table(
+    "device",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("name", String(32), nullable=False, unique=True),
+    Column("tenant", ForeignKey("tenant.name"), nullable=False),
+    Column("key", LargeBinary(32), nullable=False),  # the Ed25519 key that new envelopes must be signed with
+    Column("active", Boolean, nullable=False),
+    Column("added_at", BigInteger, nullable=False),
+    Column("seen_at", BigInteger),  # when it last brought a valid envelope
+    Column("head_epoch", BigInteger),  # of its newest chain
+    Column("held_at", BigInteger),  # in quarantine since
+)
+
+chain = Table(
+    "chain",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("device", ForeignKey("device.number"), nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+    Column("key", LargeBinary(32), nullable=False),  # that signed it
+    Column("last_sequence", BigInteger, nullable=False),
+    Column("last_digest", LargeBinary(32), nullable=False),
+    Column("stored", BigInteger, nullable=False),  # how many of 1 to last_sequence are here
+    Column("began_at", BigInteger, nullable=False),
+    UniqueConstraint("device", "epoch"),
+)
+
+envelope = Table(
+    "envelope",
+    metadata,
+    Column("chain", ForeignKey("chain.number"), primary_key=True),
+    Column("sequence", BigInteger, primary_key=True),
+    Column("digest", LargeBinary(32), nullable=False),
+    Column("previous", LargeBinary(32), nullable=False),
+    Column("kind", Integer, nullable=False),
+    Column("received_at", BigInteger, nullable=False),
+    Column("raw", LargeBinary, nullable=False),
+)
+
+evidence = Table(
+    "evidence",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("device", ForeignKey("device.number"), nullable=False),
+    Column("reason", Integer, nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("raw", LargeBinary, nullable=False),  # the signed envelope that contradicts what is stored
+    Index("evidence_of_device", "device"),
+)
+
+token = Table(
+    "token",
+    metadata,
+    Column("digest", LargeBinary(32), primary_key=True),  # SHA-256 of the token; the token itself is kept nowhere
+    Column("name", String(64), nullable=False, unique=True),
+    Column("tenant", ForeignKey("tenant.name"), nullable=False),
+    Column("added_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Column("revoked_at", BigInteger),
+)
