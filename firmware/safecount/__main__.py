@@ -17,6 +17,7 @@ ROLES: dict[str, str] = {
     "uplink": "Take what is sealed to the collector.",
     "update": "Keep the firmware up to date, and leave a release that does not do.",
     "trial_limit": "Leave a release whose trial has not ended in time.",
+    "provision": "Take a site code and enrol the device.",
     "check": "Check settings, model and counting lines, start nothing, and say what is wrong.",
     "data": "Open the data partition of the card, and make it on first boot.",
 }

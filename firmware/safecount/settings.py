@@ -103,6 +103,21 @@ class LampSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ProvisionSettings:
+    """Where a site code comes from: a file on the card's first partition, and a serial port ("" for none). `retry_s` is
+    the wait after an attempt that came to nothing.
+    """
+
+    boot_file: str = "/boot/firmware/safecount-site.txt"
+    serial_port: str = ""
+    retry_s: float = 30.0
+
+    def __post_init__(self) -> None:
+        if self.retry_s <= 0:
+            raise ValueError("retry_s must be above 0.")
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything that the settings file of a device may say. Every table may be left out but `[[line]]`, the lines that
     are counted before the device belongs to a site.
@@ -120,6 +135,7 @@ class Settings:
     health: HealthSettings = field(default_factory=HealthSettings)
     upload: UploadSettings = field(default_factory=UploadSettings)
     update: UpdateSettings = field(default_factory=UpdateSettings)
+    provision: ProvisionSettings = field(default_factory=ProvisionSettings)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "release": ("release.command:command", "Sign releases, publish them, and roll them out."),
     "replay": ("desk.replay:command", "Draw boxes, paths and lines over a clip, for tuning at a desk."),
     "run": ("desk.run:command", "Count people in a clip and leave a report."),
+    "site-qr": ("enrolment.site_qr:command", "Make the signed code that enrols a device at a site."),
 }
 
 

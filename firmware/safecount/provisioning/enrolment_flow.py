@@ -1,0 +1,126 @@
+"""From blank to enrolled: one table of states, and what each tells the installer. Pure: deciding only.
+
+Its picture is in docs/enrolment.md, and a test holds that page against this table.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from safecount.wire.errors import Reason, UntrustedInput
+from safecount.wire.site_code import SITE_CODE_PREFIX, SiteCode, is_proven, parse_site_code
+
+
+class State(Enum):
+    """Where an enrolment stands. The value is the word on the serial line."""
+
+    BLANK = "blank"
+    ENROLLING = "enrolling"
+    ENROLLED = "enrolled"
+    NO_NETWORK = "no-network"
+    CLOCK_UNSET = "clock-unset"
+    NOT_THE_COLLECTOR = "not-the-collector"
+    TOKEN_REFUSED = "token-refused"  # noqa: S105 - a state
+    COLLECTOR_FAILED = "collector-failed"
+    NO_KEYSET = "no-keyset"
+    WRONG_KEYSET = "wrong-keyset"
+    DISK_FAILED = "disk-failed"
+
+
+class Event(Enum):
+    """What happens to an enrolment. Those of an attempt have the state that they lead to as their name."""
+
+    CODE_TAKEN = "a good code"
+    RETRY_DUE = "a while later"
+    DONE = "all is in place"
+    NO_NETWORK = "no answer"
+    CLOCK_UNSET = "certificates not valid yet"
+    NOT_THE_COLLECTOR = "another CA"
+    TOKEN_REFUSED = "token used, expired or unknown"  # noqa: S105 - an event
+    COLLECTOR_FAILED = "an answer without sense"
+    NO_KEYSET = "no keyset there"
+    WRONG_KEYSET = "a keyset of another controller"
+    DISK_FAILED = "the disk takes nothing"
+
+
+TOLD: dict[State, str] = {
+    State.BLANK: "Waiting for a site code: paste its line here, or put it on the card's first partition.",
+    State.ENROLLING: "Asking the collector for a certificate.",
+    State.ENROLLED: "The device belongs to its site.",
+    State.NO_NETWORK: "The collector cannot be reached: check cable or Wi-Fi, and DHCP. Tried again by itself.",
+    State.CLOCK_UNSET: "The device does not know the time: it needs a time server. Tried again by itself.",
+    State.NOT_THE_COLLECTOR: "Another host answers in the collector's place: check the network, or make a new code.",
+    State.TOKEN_REFUSED: "The collector does not take the code any more: it was used or has expired. Make a new one.",
+    State.COLLECTOR_FAILED: "The collector cannot give a certificate now. Tried again by itself.",
+    State.NO_KEYSET: "The collector has no keyset: the controller must publish one. Tried again by itself.",
+    State.WRONG_KEYSET: "The keyset there is not of the controller in the code: make a new code with the right root.pub.",
+    State.DISK_FAILED: "The disk takes nothing: try another card.",
+}
+"""What the installer reads, one sentence a state."""
+
+_OUTCOMES = {
+    **{Event[one.name]: one for one in State if one.name in Event.__members__},
+    Event.DONE: State.ENROLLED,
+}
+_TRIED_AGAIN = (State.NO_NETWORK, State.CLOCK_UNSET, State.COLLECTOR_FAILED, State.NO_KEYSET, State.DISK_FAILED)
+_NEEDS_A_CODE = (State.NOT_THE_COLLECTOR, State.TOKEN_REFUSED, State.WRONG_KEYSET)
+
+TABLE: dict[tuple[State, Event], State] = {
+    **{(one, Event.CODE_TAKEN): State.ENROLLING for one in (State.BLANK, *_TRIED_AGAIN, *_NEEDS_A_CODE)},
+    **{(one, Event.RETRY_DUE): State.ENROLLING for one in _TRIED_AGAIN},
+    **{(State.ENROLLING, event): state for event, state in _OUTCOMES.items()},
+}
+"""Every step there is. Whatever is not in it changes nothing."""
+
+
+def step(state: State, event: Event) -> State:
+    """The state after the event; the same one if the event means nothing in it."""
+    return TABLE.get((state, event), state)
+
+
+class Refusal(Enum):
+    """Why a code changes nothing, as the installer reads it."""
+
+    NOT_OURS = f"This is no site code: those begin with {SITE_CODE_PREFIX}"
+    DAMAGED = "The code is damaged or not whole: read or paste it again."
+    BAD_SIGNATURE = "The code's signature is wrong: make a new one."
+    TOO_NEW = "The code is of another version: update the device first."
+    EXPIRED = "The code has expired: make a new one."
+    OTHER_DEVICE = "The code is for another device: compare the serial with the label."
+    UNPROVEN = "The code was not made with this device's label: scan the label again and make a new one."
+    ENROLLED = "The device belongs to a site already: reset it first."
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """What a code is judged by. Its `repr` hides the secret. `now_s` is UTC, None while the clock is not trusted."""
+
+    serial: str
+    secret: bytes
+    now_s: int | None
+
+    def __repr__(self) -> str:
+        return f"Owner({self.serial!r})"
+
+
+def judge(untrusted: str, state: State, owner: Owner) -> SiteCode | Refusal:
+    """The code, if this device may take it in this state. An expiry that cannot be judged here, the collector judges."""
+    try:
+        code = parse_site_code(untrusted)
+    except UntrustedInput as error:
+        return _REFUSALS.get(error.reason, Refusal.DAMAGED)
+    if code.serial != owner.serial:
+        return Refusal.OTHER_DEVICE
+    if not is_proven(code, owner.secret):
+        return Refusal.UNPROVEN
+    if owner.now_s is not None and owner.now_s >= code.expires_s:
+        return Refusal.EXPIRED
+    if (state, Event.CODE_TAKEN) not in TABLE:
+        return Refusal.ENROLLED
+    return code
+
+
+_REFUSALS = {
+    Reason.WRONG_TYPE: Refusal.NOT_OURS,
+    Reason.BAD_SIGNATURE: Refusal.BAD_SIGNATURE,
+    Reason.UNSUPPORTED_VERSION: Refusal.TOO_NEW,
+}

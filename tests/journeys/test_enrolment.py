@@ -1,0 +1,196 @@
+"""From a blank folder to a device of its site: the real provision process, real EST over TLS, the operator's real commands."""
+
+import os
+import pty
+import secrets
+import time
+import tty
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from safecount.edges.identity import load_identity
+from safecount.edges.seal_keys import current_keyset
+from safecount.settings import read_site
+from safecount.wire.enrolment import encode_label
+from safecount.wire.site_code import parse_site_code, prove, sign_site_code
+from safecount_ops.__main__ import main
+from safecount_ops.enrolment.signer import load_signer
+from safecount_ops.enrolment.tokens import Tokens
+from simulators.collector import MemoryCollector
+from simulators.device import KEYSET, DeviceFolder, wait_until
+from simulators.est_collector import DeviceCa, EstCollector
+from simulators.keys import signing_key
+from simulators.loopback_collector import LoopbackCollector
+from simulators.tls import Authority
+
+
+@dataclass
+class Site:
+    """A blank device with a terminal on its serial port, and the collector that waits for it."""
+
+    folder: Path
+    device: DeviceFolder
+    collector: EstCollector
+    url: str
+    terminal: int
+    heard: str = ""
+
+    def make_code(self, *more: str, label: str | None = None) -> str:
+        """What the operator does: site-qr in the collector's folder."""
+        out = self.folder / "site.txt"
+        identity = load_identity(*(self.device.part(name) for name in ("provision", "seal", "uplink")))
+        arguments = ["site-qr", str(self.folder), "--url", self.url, "--root", str(self.folder / "root.pub")]
+        arguments += ["--site", "station", "--zone", "Europe/Berlin", "--line", "north=0.5,0:0.5,1:right"]
+        arguments += ["--label", label or encode_label(identity.label), "--out", str(out), *more]
+        assert main(arguments) == 0
+        return out.read_text().strip()
+
+    def type(self, line: str) -> None:
+        os.write(self.terminal, line.encode() + b"\n")
+
+    def expect(self, text: str, within_s: float = 20) -> None:
+        """Read the terminal until the text has come; forget what came before it."""
+        until_s = time.monotonic() + within_s
+        while text not in self.heard:
+            assert time.monotonic() < until_s, f"not heard: {text}; heard: {self.heard}"
+            try:
+                self.heard += os.read(self.terminal, 4096).decode()
+            except BlockingIOError:
+                time.sleep(0.02)
+        self.heard = self.heard.split(text, 1)[1]
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    authority = Authority(tmp_path)
+    others = LoopbackCollector(MemoryCollector(signing_key("device").public_key()), KEYSET)
+    collector = EstCollector(DeviceCa(authority), Tokens.in_folder(tmp_path), others)
+    root = signing_key("root").public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    (tmp_path / "root.pub").write_bytes(root)
+    ours, theirs = pty.openpty()
+    tty.setraw(theirs)
+    os.set_blocking(ours, False)
+    device = DeviceFolder(tmp_path / "device")
+    device.folder.mkdir()
+    device.configure(
+        f'[provision]\nserial_port = "{os.ttyname(theirs)}"\nboot_file = "{tmp_path / "card.txt"}"\nretry_s = 0.3\n'
+    )
+    with ExitStack() as stack:
+        stack.callback(os.close, ours)
+        stack.callback(os.close, theirs)
+        yield Site(tmp_path, device, collector, stack.enter_context(collector.serving()), ours)
+
+
+def test_a_code_typed_at_the_serial_port_enrols_the_device(site: Site) -> None:
+    with site.device.running("provision"):
+        site.type("help")
+        site.expect("SC1:...")
+        site.type("label")
+        site.expect("SL1:")
+        site.heard = ""
+        site.type("status")
+        site.expect("blank: ")
+        site.type(site.make_code())
+        site.expect("enrolled: ")
+        site.type("label")
+        site.expect("only before")
+        site.type(site.make_code())
+        site.expect("refused: The device belongs to a site already")
+    enrolled = read_site(site.device.part("site") / "site.toml")
+    assert enrolled is not None
+    assert (enrolled.site, enrolled.doors, enrolled.zone) == ("station", ("north",), "Europe/Berlin")
+    assert list(site.collector.ca.admitted) == [enrolled.device]
+    keyset = current_keyset(site.device.part("seal"))
+    assert keyset == KEYSET
+    assert not (site.device.part("provision") / "site.code").exists()
+
+
+def test_a_code_on_the_card_enrols_the_device_that_then_delivers(site: Site) -> None:
+    (site.folder / "card.txt").write_text(site.make_code() + "\r\n")
+    with site.device.running("provision"):
+        wait_until((site.device.part("site") / "site.toml").exists, "the site file")
+    name, key = next(iter(site.collector.ca.admitted.items()))
+    assert name.startswith("sc-")
+    identity = load_identity(*(site.device.part(part) for part in ("provision", "seal", "uplink")))
+    assert key == identity.envelope_key.public_key().public_bytes_raw()
+    site.collector.others.store = MemoryCollector(identity.envelope_key.public_key())
+    (site.device.folder / "safecount.toml").write_text(
+        "[upload]\nround_s = 0.4\nfirst_retry_s = 0.2\n[health]\nfirst_after_s = 0.1\nevery_s = 2.0\n"
+        + site.device.settings_file.read_text()
+    )
+    with site.device.running("seal"), site.device.running("uplink"):
+        wait_until(lambda: site.collector.others.store.stored, "a record at the collector")
+
+
+def test_a_used_token_is_refused_and_a_new_code_helps(site: Site) -> None:
+    code = site.make_code()
+    tokens = Tokens.in_folder(site.folder)
+    parsed = parse_site_code(code)
+    assert parsed.serial
+    tokens.redeem(parsed.token, parsed.serial, "another name", 0)
+    with site.device.running("provision"):
+        site.type(code)
+        site.expect("token-refused: ")
+        site.type(site.make_code())
+        site.expect("enrolled: ")
+
+
+def test_without_a_network_or_a_keyset_it_tries_again_by_itself(site: Site) -> None:
+    site.collector.others.keyset = None
+    with site.device.running("provision"):
+        site.type(site.make_code())
+        site.expect("no-keyset: ")
+        assert read_site(site.device.part("site") / "site.toml") is None
+        site.collector.others.keyset = KEYSET
+        site.expect("enrolled: ")
+
+
+@pytest.mark.parametrize(
+    ("change", "state"),
+    [({"url": "https://127.0.0.1:9"}, "no-network: "), ({"ca": secrets.token_bytes(32)}, "not-the-collector: ")],
+    ids=["nobody there", "another CA"],
+)
+def test_a_code_that_leads_elsewhere_leaves_the_device_blank(site: Site, change: dict[str, object], state: str) -> None:
+    good = parse_site_code(site.make_code())
+    identity = load_identity(*(site.device.part(part) for part in ("provision", "seal", "uplink")))
+    bad = prove(replace(good, **change), identity.serial, identity.secret)  # type: ignore[arg-type]
+    with site.device.running("provision"):
+        site.type(sign_site_code(bad, load_signer(site.folder)))
+        site.expect(state)
+    assert read_site(site.device.part("site") / "site.toml") is None
+    assert site.collector.ca.issued == []
+
+
+def test_noise_and_endless_lines_change_nothing(site: Site) -> None:
+    with site.device.running("provision"):
+        os.set_blocking(site.terminal, True)
+        for _ in range(12):
+            os.write(site.terminal, b"SC1:" + b"A" * 4096)
+        os.write(site.terminal, b"\n" + secrets.token_bytes(256).replace(b"\n", b"") + b"\n")
+        os.set_blocking(site.terminal, False)
+        site.type("SC1:" + "0" * 40)
+        site.expect("refused: The code is damaged")
+        site.type("status")
+        site.expect("blank: ")
+
+
+def test_a_certificate_past_60_percent_of_its_life_is_renewed_unless_the_device_is_revoked(site: Site) -> None:
+    site.collector.ca.days = (-20, 10)
+    certificate = site.device.part("uplink") / "tls.cert.pem"
+    with site.device.running("provision"):
+        site.type(site.make_code())
+        site.expect("enrolled: ")
+        wait_until(lambda: len(site.collector.ca.issued) == 2, "a second certificate")
+    before = certificate.read_bytes()
+    site.collector.ca.admitted.clear()
+    with site.device.running("provision"):
+        site.type("status")
+        site.expect("enrolled: ")
+        time.sleep(1)
+    assert certificate.read_bytes() == before
+    assert len(site.collector.ca.issued) == 2

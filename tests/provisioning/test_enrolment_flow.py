@@ -1,0 +1,87 @@
+"""The state table, and what a device does with codes of every kind."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from safecount.provisioning.enrolment_flow import TABLE, TOLD, Event, Owner, Refusal, State, judge, step
+from safecount.wire.site_code import SiteCode, prove, sign_site_code
+from simulators.enrolment import LABEL, SIGNER, site_code
+from simulators.keys import signing_key
+
+PAGE = Path(__file__).parents[2] / "docs" / "enrolment.md"
+OWNER = Owner(LABEL.serial, LABEL.secret, 1_700_000_000)
+GOOD = prove(site_code(), LABEL.serial, LABEL.secret)
+
+
+def text_of(code: SiteCode) -> str:
+    return sign_site_code(code, SIGNER)
+
+
+def test_a_good_code_is_taken_by_a_blank_device() -> None:
+    assert judge(text_of(GOOD), State.BLANK, OWNER) == GOOD
+
+
+@pytest.mark.parametrize(
+    ("text", "refusal"),
+    [
+        ("WIFI:T:WPA;S:shop;P:secret;;", Refusal.NOT_OURS),
+        (text_of(GOOD)[:-6], Refusal.DAMAGED),
+        (text_of(site_code()), Refusal.OTHER_DEVICE),
+        (text_of(prove(site_code(), "sc-another", LABEL.secret)), Refusal.OTHER_DEVICE),
+        (text_of(prove(site_code(), LABEL.serial, bytes(16))), Refusal.UNPROVEN),
+        (text_of(replace(GOOD, url="https://thief.example")), Refusal.UNPROVEN),
+        (text_of(prove(replace(site_code(), expires_s=1_600_000_000), LABEL.serial, LABEL.secret)), Refusal.EXPIRED),
+    ],
+)
+def test_a_bad_code_says_why(text: str, refusal: Refusal) -> None:
+    assert judge(text, State.BLANK, OWNER) is refusal
+
+
+def test_a_code_signed_by_another_than_it_names_is_refused() -> None:
+    thief = signing_key("thief")
+    swapped = sign_site_code(replace(GOOD, signer=thief.public_key().public_bytes_raw()), thief)
+    assert judge(swapped, State.BLANK, OWNER) is Refusal.UNPROVEN
+
+
+def test_with_an_owner_no_code_is_taken() -> None:
+    for state in (State.ENROLLED, State.ENROLLING):
+        assert judge(text_of(GOOD), state, OWNER) is Refusal.ENROLLED
+
+
+def test_a_device_without_the_time_leaves_the_expiry_to_the_collector() -> None:
+    late = prove(replace(site_code(), expires_s=1), LABEL.serial, LABEL.secret)
+    assert judge(text_of(late), State.BLANK, replace(OWNER, now_s=None)) == late
+
+
+@given(st.text(max_size=200))
+def test_whatever_is_read_is_judged(text: str) -> None:
+    for untrusted in (text, "SC1:" + text):
+        assert isinstance(judge(untrusted, State.BLANK, OWNER), Refusal)
+
+
+def test_every_state_can_be_reached_and_left_but_the_last() -> None:
+    reached, waiting = {State.BLANK}, [State.BLANK]
+    while waiting:
+        state = waiting.pop()
+        following = {step(state, event) for event in Event} - reached
+        reached |= following
+        waiting += following
+    assert reached == set(State)
+    assert {state for state, _ in TABLE} == set(State) - {State.ENROLLED}
+
+
+def test_the_page_for_installers_tells_every_state_and_every_refusal() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    for state in State:
+        assert f"| `{state.value}` | {TOLD[state]} |" in page
+    for refusal in Refusal:
+        assert f"- {refusal.value}" in page
+
+
+def test_no_secret_is_shown_by_a_repr() -> None:
+    assert LABEL.secret.hex() not in repr(OWNER)
+    assert repr(LABEL.secret) not in repr(OWNER)
