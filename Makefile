@@ -12,6 +12,7 @@ RUN_READY := $(VENV)/.run-ready
 DEV_READY := $(VENV)/.dev-ready
 CODE := firmware tools tests bench image-build
 BOARD ?= virt
+TRUTHS ?= $(or $(wildcard $(SAFECOUNT_ASSETS)/groundtruth/*.json),tools/safecount_ops/desk/truth_vtest.json)
 IMAGE := PYTHONPATH=image-build nice -n 10 $(BIN)/python -m safecount_image
 
 .PHONY: help setup run test lint fix lock bench bench-delivery bench-delta update-demo bench-device bench-pipeline soak fuzz fuzz-keep image test-image reproduce lock-image clean
@@ -64,6 +65,10 @@ reproduce: $(RUN_READY) ## Build the image twice, as two builders on two days, a
 
 lock-image: $(RUN_READY) ## Renew the list of the image's Debian packages (BOARD=)
 	@$(IMAGE) lock $(BOARD)
+
+bench: $(DEV_READY) ## Measure every bar of the counting (GRADER=folder of the line-crossing input, PAGE=1 renews docs/evaluation.md)
+	@nice -n 10 $(BIN)/python bench/counting.py --root "$(or $(SAFECOUNT_ASSETS),.)" $(foreach t,$(TRUTHS),--truth "$(t)") \
+	    $(if $(GRADER),--grader "$(GRADER)") $(if $(PAGE),--page) --hours $(or $(HOURS),0.5)
 
 bench-delivery: $(DEV_READY) ## Measure sealing and storing, beside age, libsodium and persist-queue
 	@PYTHONPATH=tests nice -n 10 $(BIN)/python bench/delivery.py
