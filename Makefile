@@ -54,7 +54,7 @@ fuzz: $(DEV_READY) ## Fuzz every parser, ten minutes each (FUZZ_S=seconds, FUZZ=
 fuzz-keep: $(DEV_READY) ## Bring the least of what the fuzzers learnt to tests/fuzz/corpus
 	@nice -n 10 $(BIN)/python tests/fuzz/run.py --keep $(addprefix --target ,$(FUZZ))
 
-image: $(RUN_READY) ## Build the card's image into build/image/BOARD (BOARD=virt or rpi, MIRROR=http://.../debian; as root)
+image: $(RUN_READY) ## Build the card's image into build/image/BOARD (MIRROR=http://.../debian; as root)
 	@$(IMAGE) build $(BOARD)
 
 test-image: $(DEV_READY) image ## Look into the built image (BOARD=)
