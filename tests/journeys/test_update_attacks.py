@@ -13,10 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from safecount.edges.bundle_download import Source
+from safecount.edges.bundle_download import BundleDownload, Source
 from safecount.edges.tuf_client import RepositorySettings, TufRepository
 from safecount.edges.web import Pace, Web
-from safecount.updating.ports import ClockReading
+from safecount.updating.ports import ClockReading, Refused
+from safecount.wire.block_index import parse_index
 from safecount.wire.release import Release
 from safecount.wire.update_state import Refusal, UpdateState
 from safecount.wire.values import ClockQuality
@@ -349,6 +350,24 @@ def test_a_bundle_with_other_bytes(field: Field, place: int) -> None:
 
     field.server.weather = Weather(at=r"\.raucb", bytes_of=changed)
     assert field.refusal() is Refusal.TAMPERED
+
+
+def test_blocks_that_fit_an_index_and_not_the_digest(field: Field) -> None:
+    """As when an index was made of another bundle than the listed one."""
+    release = replace(field.publish(), digest=bytes(32))
+    content = field.new.read_bytes()
+    (field.desk.public / "other.raucb").write_bytes(content)
+    download = BundleDownload(
+        web=Web(),
+        url=f"{field.server.url}/other.raucb",
+        release=release,
+        index=parse_index(index_of(field.new), len(content)),
+        path=field.device.folder / "bundle.part",
+        keep_free=0,
+    )
+    with pytest.raises(Refused) as refused:
+        download.run()
+    assert refused.value.refusal is Refusal.TAMPERED
 
 
 def test_an_index_with_other_bytes(field: Field) -> None:

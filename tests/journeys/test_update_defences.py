@@ -11,6 +11,9 @@ import pytest
 ROOT = Path(__file__).parents[2]
 TESTS = ("tests/journeys/test_update_attacks.py", "tests/journeys/test_update_power_cuts.py", "tests/updating")
 
+HANGS_S = 120
+"""Many times what the tests take: a device that hangs without a defence was missed as well."""
+
 # name: (file below firmware/safecount, what stands there, what is put in its place)
 DEFENCES = {
     "redirects are not followed": ("edges/web.py", "allow_redirects=False", "allow_redirects=True"),
@@ -19,11 +22,6 @@ DEFENCES = {
     "the whole digest": (
         "edges/bundle_download.py",
         'if hashlib.file_digest(file, "sha256").digest() != self.release.digest:',
-        "if file.closed:",
-    ),
-    "each block's hash": (
-        "edges/bundle_download.py",
-        "if block_hash(block) != self.index.hashes[number]:",
         "if file.closed:",
     ),
     "room is left": ("edges/bundle_download.py", "< self.release.length - has + self.keep_free", "< 0"),
@@ -38,7 +36,7 @@ DEFENCES = {
         "frozen = False",
     ),
     "roots are followed": ("edges/tuf_client.py", "MAX_ROTATIONS = 256", "MAX_ROTATIONS = 4"),
-    "rauc's signature": ("edges/rauc.py", "if ran.returncode:", "if False:"),
+    "rauc's signature": ("edges/rauc.py", '"info", f"--keyring={keyring}"', '"info", "--no-verify"'),
     "rauc's board": ("edges/rauc.py", "if compatible != _COMPATIBLE + board:", "if not compatible:"),
     "the listed board": (
         "updating/update_policy.py",
@@ -101,12 +99,12 @@ def test_a_defence_that_is_taken_out_is_missed(name: str, tmp_path: Path) -> Non
     text = source.read_text()
     assert text.count(stands) == 1, f"{file} no longer holds what this test takes out"
     source.write_text(text.replace(stands, instead))
-    ran = subprocess.run(
-        [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *TESTS],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(firmware), "PYTHONDONTWRITEBYTECODE": "1"},
-        check=False,
-        capture_output=True,
-        text=True,
-    )
+    line = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *TESTS]
+    environment = {**os.environ, "PYTHONPATH": str(firmware), "PYTHONDONTWRITEBYTECODE": "1"}
+    try:
+        ran = subprocess.run(
+            line, cwd=ROOT, env=environment, check=False, capture_output=True, text=True, timeout=HANGS_S
+        )
+    except subprocess.TimeoutExpired:
+        return  # data without end was taken without end
     assert ran.returncode == 1, f"no test misses: {name}\n{ran.stdout[-500:]}"

@@ -11,6 +11,7 @@ import pytest
 
 from safecount.edges import autoboot
 from safecount.errors import SafecountError
+from safecount.updating.memory import Memory, Stage, Trial
 from safecount.wire.release import PLACES, Release, Version
 from safecount.wire.update_state import Failure, UpdateState
 from simulators.update_device import GOOD, Counter, Power, PowerCut
@@ -108,6 +109,27 @@ def _twice(power: Power, second: int):  # type: ignore[no-untyped-def]  # noqa: 
             raise PowerCut
 
     return step
+
+
+class TwoReleases(OneRelease):
+    """Lists 1.0.5 too, which waits in the other slot already."""
+
+    def releases(self) -> Sequence[Release]:
+        (newer,) = super().releases()
+        return [newer, replace(newer, path="rpi/1.0.5.raucb", version=Version(1, 0, 5), digest=b"\2" * 32)]
+
+
+def test_an_install_that_is_cut_leaves_nothing_to_start(tmp_path: Path) -> None:
+    """The slot no longer holds what waited in it, and is not to be blamed for not starting."""
+
+    def cut(_bundle: str) -> str:
+        raise PowerCut
+
+    device = Counter(tmp_path, cut)
+    device.save(Memory(Trial("1.0.5", b"\2" * 32, "B", Stage.INSTALLED, reached=False)))
+    with pytest.raises(PowerCut):
+        device.rounds(TwoReleases()).ask()
+    assert device.load().trial is None
 
 
 def test_a_lost_data_partition_in_a_trial_leads_back(tmp_path: Path) -> None:

@@ -35,6 +35,7 @@ HELD = place_of(HERE.name)
 OFFERS: dict[str, tuple[list[Release], Memory, Release | UpdateState | Refusal]] = {
     "nothing is listed": ([], Memory(), UpdateState.NOTHING_NEW),
     "what runs is listed": ([release("1.5.0")], Memory(), UpdateState.NOTHING_NEW),
+    "what runs, and an older one": ([release("1.5.0"), release("1.4.9")], Memory(), UpdateState.NOTHING_NEW),
     "a newer one": ([release("1.5.0"), NEW], Memory(), NEW),
     "several newer ones": ([release("1.10.0"), NEW, release("1.9.9")], Memory(), release("1.10.0")),
     "only an older one": ([release("1.4.9")], Memory(), Refusal.OLDER_RELEASE),
