@@ -61,3 +61,9 @@ def test_what_is_wrong_is_named(tmp_path: Path, text: str, says: str) -> None:
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"none\.toml cannot be read"):
         read_settings(tmp_path / "none.toml")
+
+
+def test_what_ships_can_be_read() -> None:
+    settings = read_settings(Path(__file__).parents[1] / "config/etc/safecount/safecount.toml")
+    assert settings.lamp.folder
+    assert settings.provision.serial_port

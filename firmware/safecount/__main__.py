@@ -20,6 +20,7 @@ ROLES: dict[str, str] = {
     "provision": "Take a site code and enrol the device.",
     "check": "Check settings, model and counting lines, start nothing, and say what is wrong.",
     "data": "Open the data partition of the card, and make it on first boot.",
+    "diskless": "Say by the lamp that the data partition cannot be used.",
 }
 
 

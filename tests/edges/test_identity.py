@@ -90,3 +90,11 @@ def test_a_file_is_replaced_whole_and_nothing_is_left_beside_it(tmp_path: Path) 
     assert path.read_bytes() == b"two"
     assert path.stat().st_mode & 0o777 == 0o644
     assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
+
+
+def test_what_a_cut_has_left_is_no_hindrance_whoever_made_it(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").write_bytes(b"untouched")
+    (tmp_path / ".file.new").symlink_to(tmp_path / "elsewhere")
+    replace_file(tmp_path / "file", b"one")
+    assert (tmp_path / "file").read_bytes() == b"one"
+    assert (tmp_path / "elsewhere").read_bytes() == b"untouched"

@@ -7,6 +7,7 @@ from pathlib import Path
 def replace_file(path: Path, content: bytes, mode: int = 0o640) -> None:
     """Make `content` the file at `path`, on disk when this returns. OSError if the disk does not take it."""
     beside = path.with_name(f".{path.name}.new")
+    beside.unlink(missing_ok=True)  # what a cut left there may be another process's, and not ours to write
     descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, mode)
     with os.fdopen(descriptor, "wb") as file:
         os.fchmod(descriptor, mode)

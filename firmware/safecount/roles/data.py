@@ -10,6 +10,8 @@ log = logging.getLogger(__name__)
 
 BOOTED_DISK = Path("/run/safecount-boot/disk")
 """Written by the initramfs: the device of the card that was started."""
+SCRATCH = Path("/run/safecount-data")
+"""In memory; the unit makes it."""
 
 
 def run(_settings_file: Path) -> None:
@@ -25,7 +27,7 @@ def run(_settings_file: Path) -> None:
             f"{BOOTED_DISK} does not tell which card was started: this runs on a device only."
         ) from error
     key = board_key()
-    made = DataDisk(disk).open(key)
+    made = DataDisk(disk, scratch=SCRATCH).open(key)
     if key is None:
         log.warning("this board holds no key of its own: a stolen card can be read")
     if made:
