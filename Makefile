@@ -15,7 +15,7 @@ BOARD ?= virt
 TRUTHS ?= $(or $(wildcard $(SAFECOUNT_ASSETS)/groundtruth/*.json),tools/safecount_ops/desk/truth_vtest.json)
 IMAGE := PYTHONPATH=image-build nice -n 10 $(BIN)/python -m safecount_image
 
-.PHONY: help setup run test lint fix lock bench bench-delivery bench-delta update-demo bench-device bench-pipeline soak fuzz fuzz-keep image test-image reproduce lock-image clean
+.PHONY: help setup run setup-page test lint fix lock bench bench-delivery bench-delta update-demo bench-device bench-pipeline soak fuzz fuzz-keep image test-image reproduce lock-image clean
 
 help: ## Show what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ setup: $(RUN_READY) ## Make .venv with both distributions
 
 run: $(RUN_READY) ## Count people in a real clip and leave a report (VIDEO=clip LINE=x1,y1,x2,y2:right for your own)
 	@$(BIN)/safecount-ops run $(if $(VIDEO),"$(VIDEO)") $(if $(LINE),--line "$(LINE)")
+
+setup-page: $(RUN_READY) ## Try the device's set-up page in a browser, before a real clip (CLIP=clip PORT=8080)
+	@$(BIN)/safecount-ops setup-page $(if $(CLIP),--clip "$(CLIP)") --port $(or $(PORT),8080)
 
 test: $(DEV_READY) ## Run the fast tests
 	@$(if $(SAFECOUNT_ASSETS),,echo "Left out: tests on files that no package registry serves (name a folder that has them: SAFECOUNT_ASSETS=...)" >&2)

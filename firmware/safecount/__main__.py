@@ -18,6 +18,7 @@ ROLES: dict[str, str] = {
     "update": "Keep the firmware up to date, and leave a release that does not do.",
     "trial_limit": "Leave a release whose trial has not ended in time.",
     "provision": "Take a site code and enrol the device.",
+    "setup": "Serve the set-up page while a session is open.",
     "check": "Check settings, model and counting lines, start nothing, and say what is wrong.",
     "data": "Open the data partition of the card, and make it on first boot.",
     "diskless": "Say by the lamp that the data partition cannot be used.",

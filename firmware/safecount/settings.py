@@ -10,6 +10,7 @@ import types
 import typing
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -25,6 +26,9 @@ from safecount.edges.clip_camera import ClipSettings
 from safecount.errors import UsageError
 from safecount.updating.update_settings import UpdateSettings
 from safecount.wire.envelope import DEVICE_MAX_BYTES
+from safecount.wire.scene import SilhouetteLevel
+from safecount.wire.setup_session import SESSION_LIMIT_S
+from safecount.wire.site_code import PORT_MAX
 from safecount.wire.values import TEXT_MAX_BYTES, Profile
 
 T = TypeVar("T")
@@ -77,6 +81,32 @@ class FolderSettings:
         return Path(self.state, "provision")
 
     @property
+    def session_file(self) -> Path:
+        return Path(self.run, "session", "session")
+
+    @property
+    def scene_socket(self) -> Path:
+        return Path(self.run, "scene", "scene.sock")
+
+    @property
+    def proposal_file(self) -> Path:
+        return Path(self.run, "setup", "proposal")
+
+    @property
+    def certify_file(self) -> Path:
+        """What the set-up page would have signed."""
+        return Path(self.run, "setup", "validation")
+
+    @property
+    def certificate_file(self) -> Path:
+        return Path(self.run, "certificate", "validation.cose")
+
+    @property
+    def device_key_file(self) -> Path:
+        """The public half of the envelope key, for people to compare."""
+        return Path(self.run, "certificate", "device.pub")
+
+    @property
     def vitals_file(self) -> Path:
         return Path(self.run, "vitals", "counting")
 
@@ -118,6 +148,26 @@ class ProvisionSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class SetupSettings:
+    """Where the set-up page is opened: on one address of one network interface, that of the USB cable; `interface` ""
+    where the address is the machine's own. `minutes` is how long, at most 30.
+    """
+
+    interface: str = "usb0"
+    address: str = "10.55.0.1"
+    port: int = 8080
+    minutes: int = 30
+
+    def __post_init__(self) -> None:
+        if not (1 <= self.minutes <= SESSION_LIMIT_S // 60 and 0 <= self.port <= PORT_MAX):
+            raise ValueError(f"minutes must lie within 1 and {SESSION_LIMIT_S // 60}, port within 0 and {PORT_MAX}.")
+        try:
+            IPv4Address(self.address)
+        except ValueError as error:
+            raise ValueError(f"address {self.address!r} is no IPv4 address.") from error
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything that the settings file of a device may say. Every table may be left out but `[[line]]`, the lines that
     are counted before the device belongs to a site.
@@ -136,6 +186,7 @@ class Settings:
     upload: UploadSettings = field(default_factory=UploadSettings)
     update: UpdateSettings = field(default_factory=UpdateSettings)
     provision: ProvisionSettings = field(default_factory=ProvisionSettings)
+    setup: SetupSettings = field(default_factory=SetupSettings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +194,8 @@ class SiteSettings:
     """What provisioning writes into site.toml once the device belongs to somebody.
 
     `device` is its name in envelopes and certificates, `collector` the one host it calls ("https://host" or
-    "https://host:port"), `zone` an IANA time zone. The doors are those that the lines name.
+    "https://host:port"), `zone` an IANA time zone. The doors are those that the lines name. `silhouettes` is the most that
+    the set-up page may show (docs/setup-page.md).
     """
 
     device: str
@@ -153,6 +205,7 @@ class SiteSettings:
     line: tuple[LineSettings, ...]
     profile: Literal["strict", "standard", "accurate"] = "standard"
     exits: bool = False
+    silhouettes: Literal["outlines", "coarse", "scene", "paths"] = "outlines"
 
     def __post_init__(self) -> None:
         texts = [(self.device, DEVICE_MAX_BYTES), *((text, TEXT_MAX_BYTES) for text in (self.site, *self.doors))]
@@ -171,6 +224,10 @@ class SiteSettings:
     @property
     def doors(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(line.door for line in self.line))
+
+    @property
+    def silhouette_level(self) -> SilhouetteLevel:
+        return SilhouetteLevel[self.silhouettes.upper()]
 
     @property
     def level(self) -> Level:

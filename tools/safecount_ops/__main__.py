@@ -12,6 +12,7 @@ from safecount_ops.lazy import LazyCommands
 COMMANDS: dict[str, tuple[str, str]] = {
     # name: (module : the click command in it, one line for `--help`)
     "assets": ("assets.command:command", "Find models and clips by their sha256, and fetch what is missing."),
+    "certificate": ("controller.certificate:command", "Check a device's validation certificate, and read it."),
     "collector": ("collector.command:command", "Take envelopes from devices, and hand them to the controller."),
     "controller": ("controller.command:command", "Keep the keys, fetch and open what devices sent, and report it."),
     "evaluate": (
@@ -22,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "release": ("release.command:command", "Sign releases, publish them, and roll them out."),
     "replay": ("desk.replay:command", "Draw boxes, paths and lines over a clip, for tuning at a desk."),
     "run": ("desk.run:command", "Count people in a clip and leave a report."),
+    "setup-page": ("desk.setup_page:command", "Try a device's set-up page in a browser, before a clip."),
     "site-qr": ("enrolment.site_qr:command", "Make the signed code that enrols a device at a site."),
 }
 

@@ -39,6 +39,9 @@ class Event(Enum):
     UPDATE_NO_TRUST = (_ERROR, "This image holds no root of trust for releases: none is asked for.")
     UPDATE_REFUSED = (_WARNING, "A release was refused; the health record tells why.")
     UPDATE_RESTARTS = (_NOTICE, "The device restarts for an update, or to leave one.")
+    SETUP_OPEN = (_NOTICE, "The set-up page is open.")
+    SETUP_OVER = (_NOTICE, "The set-up page is closed.")
+    CERTIFIED = (_NOTICE, "A validation certificate was signed.")
     STOPPING = (_INFO, "Stopping in an orderly way.")
 
 

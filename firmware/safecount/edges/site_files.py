@@ -3,6 +3,7 @@ device somebody's, comes last.
 """
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from safecount.edges.durable_file import replace_file
 from safecount.edges.seal_keys import KEYSET_FILE, ROOT_FILE
-from safecount.wire.site_code import PER_MILLE, SiteCode
+from safecount.wire.site_code import PER_MILLE, CodeLine, SiteCode
 
 CA_FILE, CERTIFICATE_FILE = "ca.pem", "tls.cert.pem"
 _READABLE = 0o644
@@ -30,6 +31,10 @@ class SiteFiles:
         replace_file(self.uplink / CA_FILE, ca.public_bytes(Encoding.PEM), _READABLE)
         replace_file(self.uplink / CERTIFICATE_FILE, certificate.public_bytes(Encoding.PEM), _READABLE)
 
+    def put_lines(self, facts: Mapping[str, object], lines: Sequence[CodeLine]) -> None:
+        """Give the site other lines. OSError if the disk does not take it."""
+        replace_file(self.site_file, site_text(facts, lines).encode(), _READABLE)
+
     def put_site(self, code: SiteCode, device: str, signed_keyset: bytes) -> None:
         """Give the device to its owner. OSError if the disk does not take it."""
         replace_file(self.seal / ROOT_FILE, code.root, _READABLE)
@@ -47,8 +52,13 @@ def site_toml(code: SiteCode, device: str) -> str:
         "profile": code.profile.name.lower(),
         "exits": code.exits,
     }
+    return site_text(facts, code.lines)
+
+
+def site_text(facts: Mapping[str, object], lines: Sequence[CodeLine]) -> str:
+    """A site file of these facts and lines."""
     text = "".join(f"{key} = {_toml(value)}\n" for key, value in facts.items())
-    for number, line in enumerate(code.lines, 1):
+    for number, line in enumerate(lines, 1):
         line_facts = {
             "name": f"line-{number}",
             "door": line.door,

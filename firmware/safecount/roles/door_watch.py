@@ -19,6 +19,7 @@ from safecount.edges.journal import Event, tell
 from safecount.edges.record_sender import RecordSender
 from safecount.edges.small_file import WatchedFiles
 from safecount.errors import UsageError
+from safecount.roles.scene_feed import SceneFeed
 from safecount.settings import Settings, SiteSettings, read_site
 from safecount.wire.values import Accelerator
 
@@ -51,6 +52,7 @@ class DoorWatch:
         self._picture: tuple[int, int] | None = None
         self._pipeline: Pipeline | None = None
         self._aggregator: Aggregator | None = None
+        self._feed = SceneFeed(settings, eye.card.input, f"{COUNTING_RULE}/{eye.card.name}")
 
     def watch(self, frame: Frame) -> None:
         """Count one frame, and hand over what it opens and closes."""
@@ -59,6 +61,7 @@ class DoorWatch:
             self._pipeline = self._made_pipeline(frame.picture, self._lines())
         self._look_for_site()
         crossings = self._pipeline.step(frame)
+        self._feed.take(frame, self._pipeline, None if self._site is None else self._site.silhouette_level)
         self._begin_release()
         if self._aggregator is not None:
             accelerator = self._eye.accelerator()

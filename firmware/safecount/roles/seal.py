@@ -22,6 +22,7 @@ from safecount.edges.seal_keys import KEYSET_FILE, take_keyset
 from safecount.edges.small_file import WatchedFiles, read_small
 from safecount.edges.spool_db import SpoolDamaged, SpoolDb, SpoolError, path_set_aside, set_aside
 from safecount.edges.systemd import ServiceManager, StopRequest
+from safecount.roles.notary import Notary
 from safecount.roles.ownership import Ownership, ownership_files, read_ownership, read_signing_key
 from safecount.roles.sealing import Sealing, trouble_of
 from safecount.settings import Settings, SiteSettings, read_settings
@@ -77,7 +78,8 @@ class _SealProcess:
             sealer = Sealer(owned.site.device, key, owned.keyset)
             try:
                 with spool:
-                    self._serve(owned, Sealing(owned, sealer, spool, self._clock, self._health, self._folders))
+                    sealing = Sealing(owned, sealer, spool, self._clock, self._health, self._folders)
+                    self._serve(owned, sealing, Notary(self._folders, owned.site, key))
             except SpoolDamaged:
                 self._give_up_spool()
             except SpoolError as error:
@@ -88,7 +90,7 @@ class _SealProcess:
         while not (self._stop.wait(LOOK_EVERY_S) or self._owner_files.changed()):
             self._manager.alive()
 
-    def _serve(self, owned: Ownership, sealing: Sealing) -> None:
+    def _serve(self, owned: Ownership, sealing: Sealing, notary: Notary) -> None:
         """Seal for this owner until the device is given other keys or another site, or is to stop."""
         with RecordServer(self._folders.record_socket) as server:
             tell(Event.SEALING)
@@ -96,6 +98,7 @@ class _SealProcess:
                 self._manager.alive()
                 server.serve_once(LOOK_EVERY_S, sealing.welcome, sealing.take)
                 self._lamp.show(pattern_of(sealing.troubles_now()))
+                notary.look()
                 if self._offer.changed():
                     self._take_offer(owned)
                 if time.monotonic() >= self._health_due_s:

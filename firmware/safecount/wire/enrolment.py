@@ -46,6 +46,12 @@ def fingerprint(key: Ed25519PublicKey) -> bytes:
     return sha256(key.public_bytes_raw()).digest()
 
 
+def fingerprint_text(key: bytes) -> str:
+    """A raw key as people compare it: the first 16 bytes of its SHA-256, in groups of four hex digits."""
+    text = sha256(key).hexdigest()[:32]
+    return " ".join(text[at : at + 4] for at in range(0, len(text), 4))
+
+
 def _digits(key: Ed25519PublicKey, count: int) -> str:
     return base64.b32encode(fingerprint(key)).decode("ascii").lower()[:count]
 

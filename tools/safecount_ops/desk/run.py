@@ -60,7 +60,7 @@ def command(  # noqa: PLR0917 - click hands its options over by name
     )
     chosen = load_model(model)
     click.echo(f"Model: {chosen.card.name}. {chosen.why}", err=True)
-    result = _count(_clip(video), chosen, asked, truth, fps)
+    result = _count(clip_named(video), chosen, asked, truth, fps)
     report = _write(result, out)
     print(_summary(result))
     print(f"Report: {report}")
@@ -71,7 +71,7 @@ def _built_in_truth() -> Truth:
     return parse_truth(json.loads(text), "truth_vtest.json")
 
 
-def _clip(video: str | None) -> Path | str:
+def clip_named(video: str | None) -> Path | str:
     """A path, an rtsp:// address, or the file of an asset."""
     name = video or DEFAULT_CLIP
     if name.startswith("rtsp://") or Path(name).exists():
