@@ -67,7 +67,8 @@ class Site:
 
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
-    authority = Authority(tmp_path)
+    (tmp_path / "keys").mkdir()
+    authority = Authority(tmp_path / "keys")
     others = LoopbackCollector(MemoryCollector(signing_key("device").public_key()), KEYSET)
     collector = EstCollector(DeviceCa(authority), Tokens.in_folder(tmp_path), others)
     root = signing_key("root").public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)

@@ -19,7 +19,8 @@ from simulators.tls import Authority
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    Authority(tmp_path)
+    (tmp_path / "keys").mkdir()
+    Authority(tmp_path / "keys")
     root = signing_key("root").public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     (tmp_path / "root.pub").write_bytes(root)
     (tmp_path / "wifi.txt").write_text("geheim;1\n")

@@ -99,6 +99,15 @@ def add_device(  # noqa: PLR0917 - one parameter an option
             raise SafecountError(f"The certificate {certificate} cannot be written: {error}.") from error
 
 
+@command.command("set-active")
+@click.argument("folder", type=FOLDER)
+@click.argument("name")
+@click.argument("active", type=click.BOOL, metavar="yes|no")
+def set_active(folder: Path, name: str, *, active: bool) -> None:
+    """Turn the device NAME away from now on (no), or let it in again (yes). What it sent is kept."""
+    _registry(folder).set_active(name, active=active)
+
+
 @command.command()
 @click.argument("folder", type=FOLDER)
 @click.argument("name")

@@ -13,10 +13,15 @@ from fastapi import FastAPI
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from safecount.errors import SafecountError
+from safecount_ops.collector.authority import Authority
 from safecount_ops.collector.database import Database
+from safecount_ops.collector.enrolling import enrolment_router
+from safecount_ops.collector.http import CLIENT_CERTIFICATE
 from safecount_ops.collector.intake import Intake, read_receipt_key
+from safecount_ops.collector.registry import Registry
 from safecount_ops.collector.settings import CollectorSettings, DevicePort, PeoplePort
-from safecount_ops.collector.web import CLIENT_CERTIFICATE, device_app, pull_app
+from safecount_ops.collector.web import device_app, pull_app
+from safecount_ops.enrolment.tokens import Tokens
 
 _IDLE_S = 30
 _STOP_S = 10
@@ -48,9 +53,10 @@ def serve(settings: CollectorSettings) -> None:
     """
     database = Database(settings.database)
     intake = Intake(database, read_receipt_key(settings.keys / "receipt.key.pem"))
+    enrolment = enrolment_router(Authority(settings.keys), Registry(database), Tokens.in_folder(settings.folder))
     requests = settings.limits.requests
     ports: list[tuple[DevicePort | PeoplePort, FastAPI, ssl.VerifyMode]] = [
-        (settings.devices, device_app(intake, requests), ssl.CERT_OPTIONAL),
+        (settings.devices, device_app(intake, requests, enrolment), ssl.CERT_OPTIONAL),
         (settings.people, pull_app(database, requests), ssl.CERT_NONE),
     ]
     listeners = [_listen(port) for port, _, _ in ports]

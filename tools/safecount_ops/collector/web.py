@@ -1,14 +1,10 @@
-"""The two HTTP interfaces: `device_app` for devices with a certificate, `pull_app` for controllers with a token.
-
-Sizes are checked while a body comes in. What goes over the limits is told 503 and to come again.
-"""
+"""The two HTTP interfaces: `device_app` for devices with a certificate, `pull_app` for controllers with a token."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Annotated, TypeVar
 
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Query, Request, Response
-from fastapi.exceptions import RequestValidationError
 
 from safecount.wire.encoding import encode
 from safecount.wire.envelope import COUNTER_MAX, DEVICE_MAX_BYTES
@@ -17,27 +13,24 @@ from safecount.wire.keyset import MAX_KEYSET_BYTES
 from safecount.wire.pull import DEVICES_PATH, MAX_PAGE, PULL_PATH, encode_directory, encode_page
 from safecount.wire.uplink import CONTENT_TYPE, ENVELOPES_PATH, KEYSET_PATH, MAX_BATCH_BYTES, encode_answer
 from safecount_ops.collector.authority import device_name
-from safecount_ops.collector.database import Database, DatabaseUnavailable
+from safecount_ops.collector.database import Database
 from safecount_ops.collector.fetching import directory, page
+from safecount_ops.collector.http import CLIENT_CERTIFICATE, make_app, read_body
 from safecount_ops.collector.intake import Intake, utc_now_s
 from safecount_ops.collector.registry import Bearer, Registry
-
-RETRY_AFTER_S = "30"
-CLIENT_CERTIFICATE = "safecount.client_certificate"
-"""Where the server puts the client's certificate (DER), which TLS has checked, into a request's scope."""
 
 Result = TypeVar("Result")
 
 
 def device_app(intake: Intake, requests: int, enrolment: APIRouter | None = None) -> FastAPI:
     """The device port. `enrolment` is the router of EST, which lets those in that have no certificate yet."""
-    app = _app("safecount collector: devices", requests)
+    app = make_app("safecount collector: devices", requests)
     if enrolment is not None:
         app.include_router(enrolment)
 
     @app.post(ENVELOPES_PATH, response_class=Response)
     async def take(request: Request, device: Annotated[str, Depends(_device)]) -> Response:
-        body = await _body(request, MAX_BATCH_BYTES)
+        body = await read_body(request, MAX_BATCH_BYTES, CONTENT_TYPE)
         try:
             answer = await asyncio.to_thread(intake.take, device, body)
         except UntrustedInput as error:
@@ -56,7 +49,7 @@ def device_app(intake: Intake, requests: int, enrolment: APIRouter | None = None
 
 def pull_app(database: Database, requests: int) -> FastAPI:
     """The controller's port."""
-    app = _app("safecount collector: controllers", requests)
+    app = make_app("safecount collector: controllers", requests)
     registry = Registry(database)
 
     async def bearer(request: Request) -> Bearer:
@@ -87,7 +80,7 @@ def pull_app(database: Database, requests: int) -> FastAPI:
 
     @app.put(KEYSET_PATH, response_class=Response)
     async def put_keyset(request: Request, who: Annotated[Bearer, Depends(bearer)]) -> Response:
-        body = await _body(request, MAX_KEYSET_BYTES)
+        body = await read_body(request, MAX_KEYSET_BYTES, CONTENT_TYPE)
         try:
             await asyncio.to_thread(registry.put_keyset, who.tenant, body, utc_now_s())
         except UntrustedInput as error:
@@ -97,54 +90,12 @@ def pull_app(database: Database, requests: int) -> FastAPI:
     return app
 
 
-def _app(title: str, requests: int) -> FastAPI:
-    room = _Room(requests)
-    app = FastAPI(title=title, docs_url=None, redoc_url=None, dependencies=[Depends(room.enter)])
-
-    @app.exception_handler(DatabaseUnavailable)
-    async def unavailable(_request: Request, _error: Exception) -> Response:
-        return Response(status_code=503, headers={"Retry-After": RETRY_AFTER_S})
-
-    @app.exception_handler(RequestValidationError)
-    async def no_parameters(_request: Request, _error: Exception) -> Response:
-        return Response(status_code=400)
-
-    return app
-
-
-class _Room:
-    """Counts the requests in work; one that finds no room is told to come again."""
-
-    def __init__(self, requests: int) -> None:
-        self._left = requests
-
-    async def enter(self) -> AsyncIterator[None]:
-        if self._left <= 0:
-            raise HTTPException(503, headers={"Retry-After": RETRY_AFTER_S})
-        self._left -= 1
-        try:
-            yield
-        finally:
-            self._left += 1
-
-
 async def _device(request: Request) -> str:
     certificate = request.scope.get(CLIENT_CERTIFICATE)
     name = device_name(certificate) if certificate else None
     if name is None:
         raise HTTPException(403, "A device's certificate is needed.")
     return name
-
-
-async def _body(request: Request, limit: int) -> bytes:
-    if request.headers.get("Content-Type") != CONTENT_TYPE:
-        raise HTTPException(415, f"The content type must be {CONTENT_TYPE}.")
-    body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > limit:
-            raise HTTPException(413, f"At most {limit} bytes.")
-    return bytes(body)
 
 
 async def _read(database: Database, act: Callable[..., Result]) -> Result:

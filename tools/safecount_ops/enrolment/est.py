@@ -101,6 +101,8 @@ class EstServer:
         if verdict is not Verdict.GOOD:
             raise _Refused(403, f"The token is {verdict.value}: make a new site code.")
         self._admission.admit(statement.device, statement.envelope_key)
+        if not self._admission.is_admitted(statement.device):
+            raise _Refused(403, "The device has been revoked.")
         return self._issue(key, statement)
 
     def _renew(self, request: EstRequest) -> EstAnswer:

@@ -78,7 +78,7 @@ def command(
     code = prove(
         SiteCode(
             url=url,
-            ca=_ca_fingerprint(collector / "ca.pem"),
+            ca=_ca_fingerprint(collector / "keys" / "ca.pem"),
             root=_root_key(root_file),
             signer=signer.public_key().public_bytes_raw(),
             token=secrets.token_bytes(TOKEN_BYTES),
