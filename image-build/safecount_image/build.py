@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from safecount import __version__
-from safecount.edges.litert import DEFAULT_MODEL, load_card
 from safecount_image.base_root import base_root
 from safecount_image.board import REPOSITORY, Board
 from safecount_image.boot import make_boot, make_selector
@@ -23,21 +22,22 @@ from safecount_image.filesystems import make_root
 from safecount_image.handout import hand_out
 from safecount_image.kernel import unpack
 from safecount_image.mirror import find_mirror
+from safecount_image.model import Model, find_model
 from safecount_image.packages import Archive, Package, fill_pool, read_lock, write_lock
 from safecount_image.root import compose
 from safecount_image.sbom import make_sbom, model_component
 from safecount_image.toolbox import Toolbox, cache_folder, make_toolbox
-from safecount_ops.assets import find_asset
 
 
 @dataclass(frozen=True, slots=True)
 class Materials:
-    """All that an image is made of, fetched and checked: tools, locked packages with their files, and the base root."""
+    """All that an image is made of, fetched and checked: tools, locked packages with their files, base root and detector."""
 
     toolbox: Toolbox
     packages: Sequence[Package]
     pool: Path
     base: Path
+    model: Model
 
 
 def build(board: Board, out: Path) -> None:
@@ -56,7 +56,7 @@ def build(board: Board, out: Path) -> None:
     with tempfile.TemporaryDirectory(dir=cache_folder(), prefix="build-") as work:
         _make(board, materials, Path(work), building, epoch)
     with step("handing out"):
-        hand_out(materials.toolbox, building, board.name, __version__, epoch)
+        hand_out(materials.toolbox, building, board.name, __version__, materials.model.card.name, epoch)
     shutil.rmtree(out, ignore_errors=True)
     building.rename(out)
 
@@ -65,21 +65,23 @@ def gather(board: Board) -> Materials:
     """Fetch, or find in the cache, what the image is made of. Raise BuildError where it cannot be had."""
     with step("tools"):
         toolbox = make_toolbox()
+    with step("model"):
+        model = find_model()
     with step("packages"):
         packages = read_lock(board.lock)
         pool = fill_pool(Archive(toolbox, find_mirror(), cache_folder() / "apt"), packages)
     with step("base root"):
         base = base_root(toolbox, packages, pool)
-    return Materials(toolbox, packages, pool, base)
+    return Materials(toolbox, packages, pool, base, model)
 
 
 def _make(board: Board, materials: Materials, work: Path, out: Path, epoch: int) -> None:
     toolbox, packages = materials.toolbox, materials.packages
     found = [p for kernel in board.kernels for p in packages if p.place == "kernel" and kernel.is_from(p.name)]
     kernels = [unpack(toolbox, package, materials.pool, work) for package in found]
-    model = load_card(DEFAULT_MODEL)
+    model = materials.model
     with step("root"):
-        root = compose(toolbox, board, materials.base, kernels, find_asset(DEFAULT_MODEL), work, epoch)
+        root = compose(toolbox, board, materials.base, kernels, model, work, epoch)
     with step("root file system"):
         verity = make_root(toolbox, root, out / "root.erofs", f"{board.name} root", epoch)
     with step("boot"):
@@ -88,12 +90,13 @@ def _make(board: Board, materials: Materials, work: Path, out: Path, epoch: int)
     with step("card"):
         contents = {"selector": work / "selector.img", "boot-a": out / "boot.img", "root-a": verity.image}
         make_card(toolbox, out / "card.img", board.sizes, contents)
-    detector = model_component(model.name, model.sha256, model.licence)
+    detector = model_component(model.card.name, model.card.sha256, model.card.licence)
     bill = make_sbom(board.name, __version__, verity.roothash, packages, root, detector)
     (out / "sbom.cdx.json").write_text(bill, encoding="utf-8")
     facts = {
         "board": board.name,
         "version": __version__,
+        "model": model.card.name,
         "epoch": epoch,
         "roothash": verity.roothash,
         "hash_offset": verity.hash_offset,

@@ -18,7 +18,7 @@ IMAGE_URL = "IMAGE_URL"
 _DEVICES = {"rpi": ["pi3-64bit", "pi4-64bit", "pi5-64bit"]}
 
 
-def hand_out(toolbox: Toolbox, out: Path, board: str, version: str, epoch: int) -> None:
+def hand_out(toolbox: Toolbox, out: Path, board: str, version: str, model: str, epoch: int) -> None:
     """Make all of it beside `card.img`.
 
     Raises:
@@ -35,7 +35,7 @@ def hand_out(toolbox: Toolbox, out: Path, board: str, version: str, epoch: int) 
         compressed,
         writable=[out],
     )
-    listed = imager_list(board, version, epoch, card, compressed)
+    listed = imager_list(board, version, model, epoch, card, compressed)
     (out / "manifest.json").write_text(json.dumps(listed, indent=1) + "\n", encoding="utf-8")
     names = (
         "boot.img",
@@ -51,11 +51,11 @@ def hand_out(toolbox: Toolbox, out: Path, board: str, version: str, epoch: int) 
     _sign(toolbox, out / "SHA256SUMS")
 
 
-def imager_list(board: str, version: str, epoch: int, card: Path, compressed: Path) -> Mapping[str, object]:
+def imager_list(board: str, version: str, model: str, epoch: int, card: Path, compressed: Path) -> Mapping[str, object]:
     """The list that Raspberry Pi Imager reads (`rpi-imager --repo manifest.json`)."""
     entry = {
         "name": f"safecount {version} ({board})",
-        "description": "A door counter that can be trusted",
+        "description": f"A door counter that can be trusted, with the detector {model}",
         "url": os.environ.get(IMAGE_URL, compressed.name),
         "release_date": datetime.fromtimestamp(epoch, UTC).date().isoformat(),
         "extract_size": card.stat().st_size,

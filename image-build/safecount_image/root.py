@@ -7,6 +7,7 @@ from pathlib import Path
 from safecount_image.board import REPOSITORY, Board
 from safecount_image.errors import BuildError
 from safecount_image.kernel import Kernel, install_modules
+from safecount_image.model import Model
 from safecount_image.toolbox import Toolbox
 from safecount_image.wheels import PYTHON, SITE, install_wheels
 
@@ -20,7 +21,7 @@ TRUST = {
 
 
 def compose(
-    toolbox: Toolbox, board: Board, base: Path, kernels: Iterable[Kernel], model: Path, work: Path, epoch: int
+    toolbox: Toolbox, board: Board, base: Path, kernels: Iterable[Kernel], model: Model, work: Path, epoch: int
 ) -> Path:
     """Make the finished root as a folder.
 
@@ -29,7 +30,7 @@ def compose(
         board: whose prunings and modules are taken.
         base: the base root; it is copied.
         kernels: whose modules go into the root.
-        model: the detector's file.
+        model: the detector.
         work: the folder to make it in.
         epoch: SOURCE_DATE_EPOCH; also the earliest time that the device's clock may show.
     """
@@ -40,9 +41,10 @@ def compose(
         install_modules(toolbox, kernel, board.modules, root)
     install_wheels(root, work, epoch)
     (root / MODELS).mkdir(parents=True)
-    shutil.copyfile(model, root / MODELS / model.name)
+    shutil.copyfile(model.file, root / MODELS / model.card.file)
     shutil.copytree(CONFIG, root, symlinks=True, dirs_exist_ok=True)
     name_board(root, board.name)
+    name_model(root, model.card.name)
     _settle(toolbox, root, epoch)
     _compile(toolbox, root)
     return root
@@ -56,6 +58,12 @@ def name_board(root: Path, board: str, builder: Path = REPOSITORY) -> None:
     for source, target in TRUST.items():
         if (builder / source).exists():
             shutil.copyfile(builder / source, root / target)
+
+
+def name_model(root: Path, name: str) -> None:
+    """Say in the settings that ship which model is there."""
+    settings = root / "etc/safecount/safecount.toml"
+    settings.write_text(settings.read_text(encoding="utf-8").replace("@MODEL@", name), encoding="utf-8")
 
 
 def prune(root: Path, patterns: Iterable[str]) -> None:

@@ -17,6 +17,8 @@ import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
+from safecount.edges.litert import load_card
+from safecount.settings import read_settings
 from safecount_image.board import REPOSITORY, read_board
 from safecount_image.card import MIB, layout
 from safecount_image.handout import hand_out
@@ -113,7 +115,7 @@ def test_the_sums_are_right_and_a_signature_by_openssl_holds(image: Path, toolbo
     toolbox.run("openssl", "pkey", "-in", keys / "key.pem", "-pubout", "-out", keys / "public.pem", writable=[keys])
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SIGNING_KEY", str(keys / "key.pem"))
-        hand_out(toolbox, small, "virt", "0", 0)
+        hand_out(toolbox, small, "virt", "0", "detector", 0)
     check: list[str | Path] = [
         "openssl",
         "pkeyutl",
@@ -190,6 +192,21 @@ def test_the_bill_is_valid_and_names_all_that_was_locked(image: Path) -> None:
     assert set(locked().items()) <= names
     cryptography = next(c for c in bill["components"] if c["name"] == "cryptography")
     assert "openssl" in {part["name"] for part in cryptography["components"]}, "the OpenSSL inside the wheel is told of"
+
+
+def test_it_says_everywhere_which_detector_it_holds_and_holds_that_one(image: Path, root: Path) -> None:
+    name = json.loads((image / "image.json").read_text())["model"]
+    card = load_card(name)
+    (held,) = (root / "usr/share/safecount/models").iterdir()
+    assert (held.name, digest(held)) == (card.file, card.sha256)
+    assert read_settings(root / "etc/safecount/safecount.toml").model.card == name
+    assert name in json.loads((image / "manifest.json").read_text())["os_list"][0]["description"]
+    (told,) = (
+        c
+        for c in json.loads((image / "sbom.cdx.json").read_text())["components"]
+        if c["type"] == "machine-learning-model"
+    )
+    assert told["name"] == name
 
 
 def test_every_python_file_is_compiled_so_that_no_start_compiles_it(root: Path) -> None:
