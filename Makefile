@@ -38,7 +38,7 @@ $(DEV_READY): $(RUN_READY) tools/locks/dev.txt
 setup: $(RUN_READY) ## Make .venv with both distributions
 	@echo "Ready: $(BIN)/safecount and $(BIN)/safecount-ops"
 
-run: $(RUN_READY) ## Count people in a real clip and leave a report (VIDEO=clip LINE=x1,y1,x2,y2:right for your own)
+run: $(RUN_READY) ## Count people in a real clip, all the way to the controller's report (VIDEO=clip LINE=x1,y1,x2,y2:right for your own)
 	@$(BIN)/safecount-ops run $(if $(VIDEO),"$(VIDEO)") $(if $(LINE),--line "$(LINE)")
 
 setup-page: $(RUN_READY) ## Try the device's set-up page in a browser, before a real clip (CLIP=clip PORT=8080)

@@ -83,7 +83,7 @@ def test_from_nothing_to_a_report(tmp_path: Path, phrase: Path) -> None:
         run("keyset", "publish", home)
         assert verify_keyset(served.keyset, [load_root_public(existing(home))]) == keyset
         assert served.keyset == signed
-        assert "30 new envelopes of 1 devices." in run("pull", home).output
+        assert "30 new envelopes of 1 device." in run("pull", home).output
         assert "0 new envelopes" in run("pull", home).output
         served.source.stored["counter-7", 1][30] = chain_of("counter-7", hours(30), keyset)[29]
         told = run("pull", home, exits=3)

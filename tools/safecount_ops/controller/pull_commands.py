@@ -96,7 +96,7 @@ def verify_command(folder: Path) -> None:
 
 def pulled_text(done: Pulled) -> list[str]:
     """What a pull came to, a line a fact."""
-    lines = [f"{done.envelopes} new envelopes of {done.devices} devices."]
+    lines = [f"{_number(done.envelopes, 'new envelope')} of {_number(done.devices, 'device')}."]
     lines += [
         f"New: {device}, key {fingerprint(key)}. Compare it with the device (controller devices --compared)."
         for device, key in done.new_keys[:SHOWN]
@@ -109,9 +109,8 @@ def pulled_text(done: Pulled) -> list[str]:
 def statement_text(statement: Statement) -> list[str]:
     """The statement of `verify`, to be read, printed and kept."""
     chained = {chain.device for chain in statement.chains}
-    lines = [
-        f"{statement.envelopes} envelopes of {len(chained)} devices in {len(statement.chains)} chains were checked."
-    ]
+    envelopes, devices = _number(statement.envelopes, "envelope"), _number(len(chained), "device")
+    lines = [f"Checked: {envelopes} of {devices} in {_number(len(statement.chains), 'chain')}."]
     if statement.faults:
         kinds = Counter(fault.flaw for fault in statement.faults)
         lines.append(f"Faults: {', '.join(f'{count} {flaw.name.lower()}' for flaw, count in kinds.items())}.")
@@ -152,6 +151,10 @@ def findings_text(findings: list[Finding] | tuple[Finding, ...]) -> list[str]:
     if len(findings) > SHOWN:
         lines.append(f"  ... and {len(findings) - SHOWN} more.")
     return lines
+
+
+def _number(n: int, what: str) -> str:
+    return f"{n} {what}{'' if n == 1 else 's'}"
 
 
 def _day(utc_s: int) -> str:

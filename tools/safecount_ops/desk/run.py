@@ -40,13 +40,22 @@ FILE = click.Path(path_type=Path)
     "--fps", type=click.FloatRange(min=0.1), default=DEVICE_FPS, show_default=True, help="Frames taken a second."
 )
 @click.option("--out", type=FILE, default=Path("build/run"), show_default=True, help="Folder for the report.")
+@click.option("--desk-only", is_flag=True, help="Stop at the exact counts; send nothing over a device to a controller.")
 def command(  # noqa: PLR0917 - click hands its options over by name
-    video: str | None, lines: tuple[str, ...], truth_file: Path | None, model: str | None, fps: float, out: Path
+    video: str | None,
+    lines: tuple[str, ...],
+    truth_file: Path | None,
+    model: str | None,
+    fps: float,
+    out: Path,
+    *,
+    desk_only: bool,
 ) -> None:
     """Count people in a clip and leave a report to look at.
 
     VIDEO is a video file, a folder of pictures, or the name of an asset (default: vtest, a real clip whose truth is
-    known). This is the desk's view: exact counts, which a device never has.
+    known). First the desk's view: exact counts, which a device never has. Then the clip as a day at a door, all the way:
+    sealed and sent by a device's processes to a collector on this machine, and pulled and opened by a controller.
     """
     if lines and truth_file:
         raise UsageError("A truth file brings its own lines: give either --line or --truth.")
@@ -63,7 +72,15 @@ def command(  # noqa: PLR0917 - click hands its options over by name
     result = _count(clip_named(video), chosen, asked, truth, fps)
     report = _write(result, out)
     print(_summary(result))
-    print(f"Report: {report}")
+    if desk_only:
+        print(f"Report: {report}")
+        return
+    from safecount_ops.desk.all_the_way import go_all_the_way, summary  # noqa: PLC0415 - loaded once the clip is counted
+
+    arrived = go_all_the_way(result, out)
+    print("\n".join(summary(arrived)))
+    print(f"Exact counts, the desk's view:  {report}")
+    print(f"What the owner gets, with noise: {arrived.report.absolute()}, and as a table {arrived.rows.name} beside it")
 
 
 def _built_in_truth() -> Truth:
