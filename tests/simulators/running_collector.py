@@ -76,10 +76,12 @@ class RunningCollector:
 
 
 @contextmanager
-def running_collector(folder: Path) -> Iterator[RunningCollector]:
-    """A collector with free ports, whose keysets are signed with the key of the text "root"."""
+def running_collector(folder: Path, more: str = "") -> Iterator[RunningCollector]:
+    """A collector with free ports, whose keysets are signed with the key of the text "root". `more`: settings (TOML)."""
     root = signing_key("root").public_key().public_bytes_raw().hex()
     collector_command("init", folder, "--device-port", "0", "--people-port", "0", "--root-key", root)
+    with (folder / "collector.toml").open("a", encoding="utf-8") as settings:
+        settings.write(more)
     running = RunningCollector(folder)
     running.start()
     try:

@@ -1,5 +1,6 @@
-"""`collector init`, `serve`, `add-tenant`, `add-device`, `token` and `revoke-token`."""
+"""The collector's commands for who may come: `init`, `serve`, and those for tenants, devices, tokens and exclusions."""
 
+import datetime as dt
 from pathlib import Path
 
 import click
@@ -10,7 +11,8 @@ from safecount.errors import SafecountError, UsageError
 from safecount_ops.collector.authority import Authority, private_pem, write_private
 from safecount_ops.collector.database import Database
 from safecount_ops.collector.intake import create_receipt_key, read_receipt_key, utc_now_s
-from safecount_ops.collector.registry import DEFAULT_TENANT, TOKEN_DAYS, Registry
+from safecount_ops.collector.limits import Exclusions
+from safecount_ops.collector.registry import DEFAULT_TENANT, METRICS, PULL, TOKEN_DAYS, Registry
 from safecount_ops.collector.settings import SETTINGS_FILE, DevicePort, PeoplePort, read_settings, settings_text
 
 FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -111,11 +113,36 @@ def set_active(folder: Path, name: str, *, active: bool) -> None:
 @command.command()
 @click.argument("folder", type=FOLDER)
 @click.argument("name")
+def release(folder: Path, name: str) -> None:
+    """Take envelopes again of the device NAME, which is held for what it signed. The evidence is kept."""
+    _registry(folder).release(name)
+
+
+@command.command()
+@click.argument("folder", type=FOLDER)
+def excluded(folder: Path) -> None:
+    """Tell who is excluded for a while, and until when."""
+    for one in _exclusions(folder).all(utc_now_s()):
+        print(f"{one.subject}  until {dt.datetime.fromtimestamp(one.until_s, dt.UTC):%Y-%m-%d %H:%M} UTC: {one.reason}")
+
+
+@command.command()
+@click.argument("folder", type=FOLDER)
+@click.argument("subject")
+def readmit(folder: Path, subject: str) -> None:
+    """Let SUBJECT (device:NAME or address:ADDRESS) in again at once."""
+    _exclusions(folder).readmit(subject)
+
+
+@command.command()
+@click.argument("folder", type=FOLDER)
+@click.argument("name")
 @click.option("--days", default=TOKEN_DAYS, show_default=True, type=click.IntRange(1, 3650))
+@click.option("--metrics", is_flag=True, help="Make one for Prometheus, that reads /metrics and nothing else.")
 @_tenant
-def token(folder: Path, name: str, days: int, tenant: str) -> None:
+def token(folder: Path, name: str, days: int, tenant: str, *, metrics: bool) -> None:
     """Print a new token for a tenant's controller. It is shown once."""
-    print(_registry(folder).add_token(name, tenant, utc_now_s(), days))
+    print(_registry(folder).add_token(name, tenant, utc_now_s(), days, METRICS if metrics else PULL))
 
 
 @command.command("revoke-token")
@@ -124,6 +151,10 @@ def token(folder: Path, name: str, days: int, tenant: str) -> None:
 def revoke_token(folder: Path, name: str) -> None:
     """Let a token in no more."""
     _registry(folder).revoke_token(name, utc_now_s())
+
+
+def _exclusions(folder: Path) -> Exclusions:
+    return Exclusions(Database(read_settings(folder).database))
 
 
 def _registry(folder: Path) -> Registry:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from fastapi import APIRouter, Request, Response
 
 from safecount_ops.collector.authority import Authority
-from safecount_ops.collector.http import CLIENT_CERTIFICATE, read_body
+from safecount_ops.collector.gate import CLIENT_CERTIFICATE
+from safecount_ops.collector.http import read_body
 from safecount_ops.collector.intake import utc_now_s
 from safecount_ops.collector.registry import DEFAULT_TENANT, Registry
 from safecount_ops.enrolment.est import MAX_BODY_BYTES, PREFIX, EstRequest, EstServer

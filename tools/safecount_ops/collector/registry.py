@@ -17,6 +17,8 @@ from safecount_ops.collector.tables import device, keyset, tenant, token
 
 DEFAULT_TENANT = "default"
 TOKEN_DAYS = 365
+PULL, METRICS = "pull", "metrics"
+"""What a token is for."""
 _TOKEN_BYTES = 32
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _NAME_MAX = 64
@@ -95,14 +97,21 @@ class Registry:
             if changed.rowcount != 1:
                 raise UsageError(f"There is no device {name} here.")
 
+    def release(self, name: str) -> None:
+        """Let a device that is held send again. What held it stays on record."""
+        with self._database.writing() as connection:
+            held = (device.c.name == name) & device.c.held_at.is_not(None)
+            if connection.execute(device.update().where(held).values(held_at=None)).rowcount != 1:
+                raise UsageError(f"There is no device {name} here that is held.")
+
     def find_device(self, name: str) -> Device | None:
         with self._database.reading() as connection:
             columns = (device.c.number, device.c.name, device.c.tenant, device.c.key, device.c.active)
             row = connection.execute(select(*columns).where(device.c.name == name)).one_or_none()
         return None if row is None else Device(row.number, row.name, row.tenant, row.key, row.active)
 
-    def add_token(self, name: str, tenant_name: str, now_s: int, days: int = TOKEN_DAYS) -> str:
-        """A new token for a tenant's controller. It is told once and kept as a hash only."""
+    def add_token(self, name: str, tenant_name: str, now_s: int, days: int = TOKEN_DAYS, kind: str = PULL) -> str:
+        """A new token for a tenant's controller, or for METRICS. It is told once and kept as a hash only."""
         checked_name(name, "token")
         secret = secrets.token_urlsafe(_TOKEN_BYTES)
         with self._database.writing() as connection:
@@ -112,6 +121,7 @@ class Registry:
             values = {
                 "digest": sha256(secret.encode()).digest(),
                 "name": name,
+                "kind": kind,
                 "tenant": tenant_name,
                 "added_at": now_s,
                 "expires_at": now_s + days * 86_400,
@@ -125,12 +135,12 @@ class Registry:
             if connection.execute(token.update().where(held).values(revoked_at=now_s)).rowcount != 1:
                 raise UsageError(f"There is no token {name} that could be revoked.")
 
-    def find_bearer(self, untrusted_secret: str, now_s: int) -> Bearer | None:
-        """Whom a token lets in; None for one that is unknown, revoked or past its time."""
+    def find_bearer(self, untrusted_secret: str, now_s: int, kind: str = PULL) -> Bearer | None:
+        """Whom a token of that kind lets in; None for one that is unknown, revoked or past its time."""
         digest = sha256(untrusted_secret.encode()).digest()
         with self._database.reading() as connection:
             row = connection.execute(select(token).where(token.c.digest == digest)).one_or_none()
-        if row is None or row.revoked_at is not None or row.expires_at <= now_s:
+        if row is None or row.kind != kind or row.revoked_at is not None or row.expires_at <= now_s:
             return None
         return Bearer(row.name, row.tenant)
 

@@ -9,15 +9,16 @@ from contextlib import contextmanager
 from typing import cast
 
 import uvicorn
-from fastapi import FastAPI
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from safecount.errors import SafecountError
 from safecount_ops.collector.authority import Authority
 from safecount_ops.collector.database import Database
 from safecount_ops.collector.enrolling import enrolment_router
-from safecount_ops.collector.http import CLIENT_CERTIFICATE
+from safecount_ops.collector.gate import CLIENT_CERTIFICATE, Gate
 from safecount_ops.collector.intake import Intake, read_receipt_key
+from safecount_ops.collector.limits import Exclusions
+from safecount_ops.collector.metrics import Metrics
 from safecount_ops.collector.registry import Registry
 from safecount_ops.collector.settings import CollectorSettings, DevicePort, PeoplePort
 from safecount_ops.collector.web import device_app, pull_app
@@ -27,14 +28,39 @@ _IDLE_S = 30
 _STOP_S = 10
 
 
-class _CertificateProtocol(HttpToolsProtocol):
-    """Tells the application who the client is, by the certificate that TLS has checked."""
+class _Protocol(HttpToolsProtocol):
+    """Tells the application who the client is, by the certificate that TLS has checked, and waits for no slow head."""
+
+    head_s: float
+    _late: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._wait_for_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_waiting()
+        super().connection_lost(exc)
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self._wait_for_head()
         secured = self.transport.get_extra_info("ssl_object")
         certificate = secured.getpeercert(binary_form=True) if secured is not None else None
         cast("dict[str, object]", self.scope)[CLIENT_CERTIFICATE] = certificate
+
+    def on_headers_complete(self) -> None:
+        self._stop_waiting()
+        super().on_headers_complete()
+
+    def _wait_for_head(self) -> None:
+        self._stop_waiting()
+        self._late = self.loop.call_later(self.head_s, self.transport.close)
+
+    def _stop_waiting(self) -> None:
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
 
 
 class _Server(uvicorn.Server):
@@ -54,10 +80,12 @@ def serve(settings: CollectorSettings) -> None:
     database = Database(settings.database)
     intake = Intake(database, read_receipt_key(settings.keys / "receipt.key.pem"))
     enrolment = enrolment_router(Authority(settings.keys), Registry(database), Tokens.in_folder(settings.folder))
-    requests = settings.limits.requests
-    ports: list[tuple[DevicePort | PeoplePort, FastAPI, ssl.VerifyMode]] = [
-        (settings.devices, device_app(intake, requests, enrolment), ssl.CERT_OPTIONAL),
-        (settings.people, pull_app(database, requests), ssl.CERT_NONE),
+    limits, metrics, exclusions = settings.limits, Metrics(), Exclusions(database)
+    apps = device_app(intake, metrics, limits.body_s, enrolment), pull_app(database, metrics, limits.body_s)
+    device_gate, people_gate = (Gate(app, limits, exclusions, metrics) for app in apps)
+    ports: list[tuple[DevicePort | PeoplePort, Gate, ssl.VerifyMode]] = [
+        (settings.devices, device_gate, ssl.CERT_OPTIONAL),
+        (settings.people, people_gate, ssl.CERT_NONE),
     ]
     listeners = [_listen(port) for port, _, _ in ports]
     servers = [_server(settings, app, clients) for _, app, clients in ports]
@@ -82,10 +110,10 @@ async def _run(servers: list[_Server], listeners: list[socket.socket]) -> None:
     )
 
 
-def _server(settings: CollectorSettings, app: FastAPI, clients: ssl.VerifyMode) -> _Server:
+def _server(settings: CollectorSettings, app: Gate, clients: ssl.VerifyMode) -> _Server:
     config = uvicorn.Config(
         app,
-        http=_CertificateProtocol,
+        http=type("_Protocol", (_Protocol,), {"head_s": settings.limits.body_s}),
         ws="none",
         lifespan="off",
         log_level="error",

@@ -32,11 +32,28 @@ class PeoplePort:
 class Limits:
     """Bounds of one process. What goes over one is told to come again; nothing that was stored is harmed.
 
-    `requests`: in work at once on a port. `connections`: open at once on a port.
+    `requests`: in work at once on a port; of those without a device's certificate, half as many beside them.
+    `connections`: open at once on a port. `at_once`: requests in work of one device or address. `device_per_minute` and
+    `device_burst`: requests of one device. `address_per_minute`, `address_burst`: of an address without a certificate.
+    `body_s`: how long a request's head, and then its body, may take. `offences`: how many bad requests within ten minutes
+    exclude their sender. `exclusion_s`: for how long the first time; each further time within a day twice as long.
     """
 
     requests: int = 32
     connections: int = 2000
+    at_once: int = 4
+    device_per_minute: int = 120
+    device_burst: int = 120
+    address_per_minute: int = 3000
+    address_burst: int = 1000
+    body_s: int = 20
+    offences: int = 30
+    exclusion_s: int = 900
+
+    def __post_init__(self) -> None:
+        for one in fields(self):
+            if getattr(self, one.name) < 1:
+                raise UsageError(f"The limit {one.name} must be at least 1.")
 
 
 @dataclass(frozen=True, slots=True)

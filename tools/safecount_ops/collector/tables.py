@@ -94,8 +94,19 @@ token = Table(
     metadata,
     Column("digest", LargeBinary(32), primary_key=True),  # SHA-256 of the token; the token itself is kept nowhere
     Column("name", String(64), nullable=False, unique=True),
+    Column("kind", String(8), nullable=False),  # "pull" or "metrics"
     Column("tenant", ForeignKey("tenant.name"), nullable=False),
     Column("added_at", BigInteger, nullable=False),
     Column("expires_at", BigInteger, nullable=False),
     Column("revoked_at", BigInteger),
+)
+
+exclusion = Table(
+    "exclusion",
+    metadata,
+    Column("subject", String(96), primary_key=True),  # as limits.of_device and of_address have it
+    Column("since", BigInteger, nullable=False),
+    Column("until", BigInteger, nullable=False),
+    Column("reason", String(96), nullable=False),
+    Column("strikes", Integer, nullable=False),
 )

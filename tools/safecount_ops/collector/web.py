@@ -5,26 +5,30 @@ from collections.abc import Callable
 from typing import Annotated, TypeVar
 
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Query, Request, Response
+from prometheus_client import CONTENT_TYPE_LATEST
 
 from safecount.wire.encoding import encode
 from safecount.wire.envelope import COUNTER_MAX, DEVICE_MAX_BYTES
-from safecount.wire.errors import UntrustedInput
+from safecount.wire.errors import Reason, UntrustedInput
 from safecount.wire.keyset import MAX_KEYSET_BYTES
 from safecount.wire.pull import DEVICES_PATH, MAX_PAGE, PULL_PATH, encode_directory, encode_page
 from safecount.wire.uplink import CONTENT_TYPE, ENVELOPES_PATH, KEYSET_PATH, MAX_BATCH_BYTES, encode_answer
-from safecount_ops.collector.authority import device_name
 from safecount_ops.collector.database import Database
 from safecount_ops.collector.fetching import directory, page
-from safecount_ops.collector.http import CLIENT_CERTIFICATE, make_app, read_body
+from safecount_ops.collector.gate import DEVICE, OFFENCE
+from safecount_ops.collector.http import make_app, read_body
 from safecount_ops.collector.intake import Intake, utc_now_s
-from safecount_ops.collector.registry import Bearer, Registry
+from safecount_ops.collector.metrics import Metrics
+from safecount_ops.collector.registry import METRICS, PULL, Bearer, Registry
 
 Result = TypeVar("Result")
+_FOUND_BY_READING = frozenset(one for one in Reason if one <= Reason.BAD_SIGNATURE)
+"""What an honest device never sends, whatever became of its memory."""
 
 
-def device_app(intake: Intake, requests: int, enrolment: APIRouter | None = None) -> FastAPI:
+def device_app(intake: Intake, metrics: Metrics, body_s: float, enrolment: APIRouter | None = None) -> FastAPI:
     """The device port. `enrolment` is the router of EST, which lets those in that have no certificate yet."""
-    app = make_app("safecount collector: devices", requests)
+    app = make_app("safecount collector: devices", body_s)
     if enrolment is not None:
         app.include_router(enrolment)
 
@@ -35,6 +39,10 @@ def device_app(intake: Intake, requests: int, enrolment: APIRouter | None = None
             answer = await asyncio.to_thread(intake.take, device, body)
         except UntrustedInput as error:
             raise HTTPException(400, str(error)) from error
+        metrics.receipts.inc(len(answer.receipts))
+        for one in answer.refused:
+            metrics.refused.labels(one.reason.name).inc()
+        request.scope[OFFENCE] = any(one.reason in _FOUND_BY_READING for one in answer.refused)
         return _cbor(encode_answer(answer))
 
     @app.get(KEYSET_PATH, response_class=Response)
@@ -47,27 +55,36 @@ def device_app(intake: Intake, requests: int, enrolment: APIRouter | None = None
     return app
 
 
-def pull_app(database: Database, requests: int) -> FastAPI:
-    """The controller's port."""
-    app = make_app("safecount collector: controllers", requests)
+def pull_app(database: Database, metrics: Metrics, body_s: float) -> FastAPI:
+    """The controller's port, and Prometheus's."""
+    app = make_app("safecount collector: controllers", body_s)
     registry = Registry(database)
 
-    async def bearer(request: Request) -> Bearer:
+    async def bearer(request: Request, kind: str) -> Bearer:
         scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
-        found = await asyncio.to_thread(registry.find_bearer, secret, utc_now_s())
+        found = await asyncio.to_thread(registry.find_bearer, secret, utc_now_s(), kind)
         if scheme != "Bearer" or found is None:
             raise HTTPException(401, "A token that holds is needed.", {"WWW-Authenticate": "Bearer"})
         return found
 
+    async def puller(request: Request) -> Bearer:
+        return await bearer(request, PULL)
+
+    @app.get("/metrics", response_class=Response)
+    async def read_metrics(request: Request) -> Response:
+        await bearer(request, METRICS)
+        text = await asyncio.to_thread(metrics.text, database, utc_now_s())
+        return Response(text, media_type=CONTENT_TYPE_LATEST)
+
     @app.get(DEVICES_PATH, response_class=Response)
     async def devices(
-        who: Annotated[Bearer, Depends(bearer)], after: Annotated[str, Query(max_length=DEVICE_MAX_BYTES)] = ""
+        who: Annotated[Bearer, Depends(puller)], after: Annotated[str, Query(max_length=DEVICE_MAX_BYTES)] = ""
     ) -> Response:
         return _cbor(encode_directory(await _read(database, lambda at: directory(at, who.tenant, after))))
 
     @app.get(PULL_PATH, response_class=Response)
     async def pull(
-        who: Annotated[Bearer, Depends(bearer)],
+        who: Annotated[Bearer, Depends(puller)],
         device: Annotated[str, Query(max_length=DEVICE_MAX_BYTES)],
         epoch: Annotated[int, Query(ge=0, le=COUNTER_MAX)],
         after: Annotated[int, Query(ge=0, le=COUNTER_MAX)] = 0,
@@ -79,7 +96,7 @@ def pull_app(database: Database, requests: int) -> FastAPI:
         return _cbor(encode_page(found))
 
     @app.put(KEYSET_PATH, response_class=Response)
-    async def put_keyset(request: Request, who: Annotated[Bearer, Depends(bearer)]) -> Response:
+    async def put_keyset(request: Request, who: Annotated[Bearer, Depends(puller)]) -> Response:
         body = await read_body(request, MAX_KEYSET_BYTES, CONTENT_TYPE)
         try:
             await asyncio.to_thread(registry.put_keyset, who.tenant, body, utc_now_s())
@@ -91,8 +108,7 @@ def pull_app(database: Database, requests: int) -> FastAPI:
 
 
 async def _device(request: Request) -> str:
-    certificate = request.scope.get(CLIENT_CERTIFICATE)
-    name = device_name(certificate) if certificate else None
+    name: str | None = request.scope[DEVICE]
     if name is None:
         raise HTTPException(403, "A device's certificate is needed.")
     return name

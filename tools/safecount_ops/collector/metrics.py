@@ -1,0 +1,45 @@
+"""What Prometheus may read of a process: how much came and what became of it. No name of a device stands in it."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from sqlalchemy import func, select
+
+from safecount_ops.collector.database import Database
+from safecount_ops.collector.tables import chain, device
+
+SILENT_AFTER_S = 86_400
+"""A device has missed four health records by then."""
+_SECONDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
+
+
+class Metrics:
+    """The counters of one process, and the gauges of its database. Starts from 0 with the process."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        own = self._registry
+        self.answers = Counter("safecount_answers", "Requests answered, by status.", ["status"], registry=own)
+        self.turned_away = Counter("safecount_turned_away", "Requests answered 429, by cause.", ["cause"], registry=own)
+        self.exclusions = Counter("safecount_exclusions", "Senders excluded for a while.", registry=own)
+        self.receipts = Counter("safecount_receipts", "Receipts given.", registry=own)
+        self.refused = Counter("safecount_refused_envelopes", "Envelopes refused, by reason.", ["reason"], registry=own)
+        self.seconds = Histogram(
+            "safecount_request_seconds", "From a request's head to its answer.", buckets=_SECONDS, registry=own
+        )
+        self._devices = Gauge("safecount_devices", "Devices, by state.", ["state"], registry=own)
+        self._missing = Gauge("safecount_missing_envelopes", "Sequence numbers that have not come.", registry=own)
+
+    def text(self, database: Database, now_s: int) -> bytes:
+        """Everything, in Prometheus's text format."""
+        with database.reading() as connection:
+            states = connection.execute(
+                select(
+                    func.count(),
+                    func.count(device.c.held_at),
+                    func.count().filter(device.c.seen_at < now_s - SILENT_AFTER_S),
+                ).where(device.c.active)
+            ).one()
+            missing = connection.execute(select(func.sum(chain.c.last_sequence - chain.c.stored))).scalar_one()
+        for name, value in zip(("active", "held", "silent"), states, strict=True):
+            self._devices.labels(name).set(value)
+        self._missing.set(missing or 0)
+        return generate_latest(self._registry)
