@@ -15,7 +15,7 @@ BOARD ?= virt
 TRUTHS ?= $(or $(wildcard $(SAFECOUNT_ASSETS)/groundtruth/*.json),tools/safecount_ops/desk/truth_vtest.json)
 IMAGE := PYTHONPATH=image-build nice -n 10 $(BIN)/python -m safecount_image
 
-.PHONY: help setup run setup-page test lint fix lock bench bench-delivery bench-delta update-demo bench-device bench-pipeline soak fuzz fuzz-keep image test-image reproduce lock-image clean
+.PHONY: help setup run setup-page test lint fix lock bench bench-delivery bench-delta picture-setup update-demo bench-device bench-pipeline soak fuzz fuzz-keep image test-image reproduce lock-image clean
 
 help: ## Show what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -78,6 +78,9 @@ bench-delivery: $(DEV_READY) ## Measure sealing and storing, beside age, libsodi
 
 bench-device: $(DEV_READY) ## Measure the memory of the device's processes, and what they write in a day
 	@PYTHONPATH=tests nice -n 10 $(BIN)/python bench/device.py
+
+picture-setup: $(DEV_READY) ## Take the pictures of docs/setup-page.md anew, in Debian's Chromium
+	@$(BIN)/python bench/setup_page_picture.py
 
 bench-delta: $(DEV_READY) ## Measure what an update of one Python file costs, from a built image (BOARD=virt; as root)
 	@PYTHONPATH=tests:image-build nice -n 10 $(BIN)/python bench/delta.py build/image/$(or $(BOARD),virt)

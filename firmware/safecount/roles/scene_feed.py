@@ -111,7 +111,8 @@ class _Showing:
             self._counters = [self._counter(line, frame.picture) for line in wish.lines]
             self._numbers.clear()
         for number, counter in enumerate(self._counters):
-            for crossing in counter.update(pipeline.tracks, frame.captured_at_s) if counter else ():
+            crossings = () if counter is None else counter.update(pipeline.tracks, frame.captured_at_s)
+            for crossing in crossings:
                 if len(self._crossed) < MAX_CROSSINGS_SHOWN:
                     self._crossed.append((wish.serial, number, crossing.direction == "in", crossing.at_s))
 

@@ -20,7 +20,7 @@ from safecount.setting_up.access import Access
 from safecount.settings import Settings, read_settings
 from safecount.wire.setup_session import SetupSession
 
-LOOK_EVERY_S = 0.5
+LOOK_EVERY_S = 0.2
 
 
 def run(settings_file: Path) -> None:

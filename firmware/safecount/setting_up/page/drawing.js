@@ -83,7 +83,8 @@ export class Stage {
     const { line, part, at, before } = this.dragged, now = this.place(event);
     if (part === "new") {
       if (Math.hypot(now[0] - at[0], now[1] - at[1]) < LEAST_LENGTH) return;
-      this.replace(line, { door: "", start: at, end: now, in_side: "right", fresh: true }, false);
+      const steep = Math.abs(now[0] - at[0]) < Math.abs(now[1] - at[1]) * this.height / 1000;
+      this.replace(line, { door: "", start: at, end: now, in_side: steep ? "right" : "down", fresh: true }, false);
     } else if (part === "whole") {
       const by = [0, 1].map((axis) => {
         const places = [before.start[axis], before.end[axis]];

@@ -88,7 +88,7 @@ function card(line, number) {
     <label>Door<input class="door" maxlength="40" autocomplete="off"></label>
     <label>In is<select class="side"></select></label>
     <button type="button" class="swap">Swap in and out</button><button type="button" class="remove">Remove</button></div>
-    <p class="tally"></p><ul class="faults" role="status" aria-live="polite"></ul>`;
+    <p class="tally"></p><div role="status" aria-live="polite"><ul class="faults" hidden></ul></div>`;
   const part = (name) => box.querySelector(`.${name}`);
   part("door").addEventListener("change", (event) => update(number, { door: event.target.value.trim() }));
   part("side").addEventListener("change", (event) => update(number, { in_side: event.target.value }));
@@ -141,6 +141,7 @@ function showCounts(view) {
     const list = box.querySelector(".faults");
     if (list.dataset.faults !== line.faults.join()) {
       list.dataset.faults = line.faults.join();
+      list.hidden = line.faults.length === 0;
       list.replaceChildren(...line.faults.map((fault) => Object.assign(document.createElement("li"), { textContent: fault })));
     }
   });
