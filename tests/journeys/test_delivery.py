@@ -2,37 +2,43 @@
 order.
 """
 
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from random import Random
 from zoneinfo import ZoneInfo
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from safecount.counting.aggregator import Aggregator, Level, Message, Moment, ReleaseSettings
 from safecount.counting.values import Crossing
+from safecount.delivery.ports import Transport
 from safecount.delivery.recorder import record
 from safecount.delivery.sealer import Sealer
 from safecount.delivery.upload_policy import after_visit, at_start
 from safecount.delivery.uploader import upload_once
+from safecount.edges.https import HttpsTransport
 from safecount.edges.spool_db import SpoolDb
 from safecount.wire.chain import Step, classify, next_link, start_of
 from safecount.wire.envelope import Kind
 from safecount.wire.keyset import Role
 from safecount.wire.record import decode_count, decode_health, unpad_body
 from safecount.wire.values import Accelerator, ClockQuality, CountRecord, Node, Profile, State
+from safecount_ops.controller.home import CollectorAddress
 from simulators.collector import MemoryCollector
+from simulators.controller import read_everything
 from simulators.keys import keyset, reader, signing_key
 from simulators.records import HEALTH_RECORD
+from simulators.running_collector import running_collector
 
 ZONE = ZoneInfo("Europe/Berlin")
 START_S = int(datetime(2026, 3, 20, tzinfo=ZONE).timestamp())
 FRAME_S = 300
 CONTROLLER, DEVICE_KEY = reader("controller"), signing_key("device")
 SEALER = Sealer("counter-7", DEVICE_KEY, keyset(CONTROLLER.recipient(Role.CONTROLLER)))
-COLLECTORS = [signing_key("collector").public_key()]
 WEATHERS = ["unreachable", "busy", "cut before storing", "cut after storing", "half stored", "doubled", "fair", "fair"]
 
 
@@ -46,6 +52,8 @@ class Device:
     doors: tuple[str, ...] = ("north", "south")
     online: bool = True
     now_s: int = START_S
+    transport: Transport | None = None
+    receipt_keys: list[Ed25519PublicKey] = field(default_factory=lambda: [signing_key("collector").public_key()])
 
     def boot(self) -> None:
         """Begin a life with what is on the disk, and nothing else."""
@@ -79,7 +87,7 @@ class Device:
                 record(self.spool, SEALER, message, self.now_s)
 
     def visit(self) -> None:
-        visit = upload_once(self.spool, self.collector, "counter-7", COLLECTORS)
+        visit = upload_once(self.spool, self.transport or self.collector, "counter-7", self.receipt_keys)
         self.upload = after_visit(self.upload, visit, self.now_s, self.generator.uniform)
 
     def come_home(self) -> None:
@@ -163,23 +171,42 @@ def test_power_cuts_and_bad_weather_lose_only_what_was_open(device: Callable[[st
     assert all(record.entered is None for record in lost)
 
 
-def offline(counter: Device, days: int) -> None:
+def offline(counter: Device, days: int) -> int:
+    """Live so many days without a network, then some hours with one; how many envelopes have waited."""
     counter.online = False
     counter.live(days * 86_400)
     waiting = counter.spool.waiting()
     assert waiting >= days * (len(counter.doors) * 25 + 4) - 2 * len(counter.doors)
     counter.online = True
     counter.live(3 * 3600)
+    return waiting
+
+
+def test_after_two_weeks_offline_everything_arrives_once_and_in_order(device: Callable[[str], Device]) -> None:
+    counter = device("offline")
+    waiting = offline(counter, 14)
     counter.come_home()
     records = opened(counter.collector)
     assert len(set(bins_of(records))) == len(records)
     assert len(counter.collector.stored) >= waiting
 
 
-def test_after_two_weeks_offline_everything_arrives_once_and_in_order(device: Callable[[str], Device]) -> None:
-    offline(device("offline"), 14)
-
-
 @pytest.mark.soak
-def test_after_a_year_offline_everything_arrives_once_and_in_order(device: Callable[[str], Device]) -> None:
-    offline(device("a year"), 365)
+def test_after_a_year_offline_everything_reaches_the_controller_once_and_in_order(
+    device: Callable[[str], Device], tmp_path: Path
+) -> None:
+    """Over HTTPS to the real collector, and from there to the real controller, which checks order and wholeness."""
+    counter = device("a year")
+    with running_collector(tmp_path / "collector") as running:
+        transport = HttpsTransport(running.add_device("counter-7", key="device"))
+        counter.transport, counter.receipt_keys = transport, [running.receipt_key()]
+        waiting = offline(counter, 365)
+        counter.come_home()
+        transport.close()
+        address = CollectorAddress(running.pull_url, running.ca_file, running.token_file())
+        records = read_everything(tmp_path, address, CONTROLLER, int(time.time()))
+    assert len(set(bins_of(records))) == len(records) >= waiting - 4 * 366, "all but the health records"
+    for door in counter.doors:
+        hours = sorted(start for name, node, start in bins_of(records) if (name, node) == (door, Node.HOUR))
+        assert hours == list(range(START_S, START_S + len(hours) * 3600, 3600))
+        assert len(hours) >= 365 * 24

@@ -1,7 +1,9 @@
-"""The seal and the uplink process killed at random moments, the counting side with them, on a disk that fills and a network
-that cuts, while hours go by: no record that was acknowledged is lost, none is told twice, and none is drawn again.
+"""The seal and the uplink process and the collector killed at random moments, the counting side with them, on disks that
+fill and a network that cuts, stalls, doubles and reorders, while hours go by. What the controller then pulls and opens:
+no record that was acknowledged is lost, none is told twice, and none is drawn again.
 """
 
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -13,18 +15,18 @@ from random import Random
 import pytest
 
 from safecount.edges.record_socket import RecordClient, Reply, SealUnreachable
-from safecount.wire.chain import Step, classify, next_link, start_of
-from safecount.wire.envelope import Kind
+from safecount.edges.spool_db import SpoolDb
+from safecount.wire.keyset import Keyset
 from safecount.wire.local import Message
-from safecount.wire.record import decode_count
 from safecount.wire.values import BinOpened, CountRecord, LedgerRow, Node, State
-from simulators.collector import MemoryCollector
-from simulators.device import CONTROLLER, DeviceFolder, wait_until
+from safecount_ops.controller.home import CollectorAddress
+from simulators.bad_network import BadNetwork
+from simulators.controller import read_everything
+from simulators.device import CONTROLLER, DEVICE, KEYSET, DeviceFolder, wait_until
 from simulators.keys import signing_key
-from simulators.loopback_collector import LoopbackCollector
 from simulators.nursery import Nursery
 from simulators.records import HOUR_RECORD
-from simulators.tls import Authority
+from simulators.running_collector import RunningCollector, collector_command
 
 HASTE = """
 [upload]
@@ -34,7 +36,6 @@ longest_retry_s = 0.02
 [health]
 first_after_s = 3600.0
 """
-WEATHERS = ["fair", "fair", "busy", "cut before storing", "cut after storing", "half stored", "doubled", "stalled"]
 
 
 @dataclass
@@ -121,57 +122,87 @@ def _lost(row: LedgerRow) -> CountRecord:
     return replace(HOUR_RECORD, start_s=row.start_s, length_s=length_s, state=State.LOST, entered=None, coverage_s=0)
 
 
-def harm(nursery: Nursery, counting: Counting, collector: LoopbackCollector, draw: Random) -> None:
-    """One kill at a random moment; around it the disk may be full, and the network is what it is."""
-    collector.store.weather = draw.choices(WEATHERS, k=3)
-    full = draw.random() < 0.2
-    if full:
-        nursery.limit_files("seal", draw.randrange(1, 200_000))
-    time.sleep(draw.uniform(0, 0.012))
-    victim = draw.choice(["seal", "seal", "uplink", "counting"])
-    if victim == "counting":
-        counting.cut.set()
-    else:
-        nursery.kill(victim)
-        nursery.start(victim)
-    if full and victim != "seal":
-        nursery.limit_files("seal", -1)
+@dataclass
+class Killing:
+    """All that may be killed, and the moments at which it is."""
+
+    nursery: Nursery
+    counting: Counting
+    collector: RunningCollector
+    draw: Random
+
+    def harm(self) -> None:
+        """One kill at a random moment; around it a disk may be full, and the network is what it is."""
+        victim = self.draw.choice(["seal", "seal", "uplink", "counting", "collector"])
+        full = self.draw.choice(["seal", "collector"]) if self.draw.random() < 0.2 else None
+        if full:
+            self.nursery.limit_files(full, self.draw.randrange(1, 200_000))
+        if victim == "collector":  # not before it can do any harm
+            wait_until(self._collects, "the collector takes connections")
+        time.sleep(self.draw.uniform(0, 0.012))
+        if victim == "counting":
+            self.counting.cut.set()
+        else:
+            self.nursery.kill(victim)
+            self.start(victim)
+        if full and victim != full:
+            self.nursery.limit_files(full, -1)
+
+    def start(self, name: str) -> None:
+        if name == "collector":
+            self.nursery.start_collector(self.collector.folder)
+        else:
+            self.nursery.start(name)
+
+    def _collects(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", _port(self.collector.pull_url))) == 0
+
+
+def _port(url: str) -> int:
+    return int(url.rsplit(":", 1)[1])
+
+
+def collector_at(folder: Path) -> tuple[RunningCollector, Keyset]:
+    """A collector's folder with ports of its own, so that it comes back to the same; and a keyset that believes it."""
+    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
+        ports = [server.getsockname()[1] for server in (one, other)]
+    root = signing_key("root").public_key().public_bytes_raw().hex()
+    collector_command(
+        "init", folder, "--device-port", str(ports[0]), "--people-port", str(ports[1]), "--root-key", root
+    )
+    collector = RunningCollector(folder, None, *(f"https://127.0.0.1:{port}" for port in ports))
+    return collector, replace(KEYSET, collectors=(collector.receipt_key().public_bytes_raw(),))
 
 
 def survive(folder: Path, kills: int, draw: Random) -> None:
-    authority = Authority(folder)
-    collector = LoopbackCollector(MemoryCollector(signing_key("device").public_key()))
+    collector, newest = collector_at(folder / "collector")
     device = DeviceFolder(folder)
     device.configure(HASTE)
     counting = Counting(device.socket, draw)
-    with collector.serving(authority) as url, Nursery(device.settings_file) as nursery:
-        device.enrol(url, authority)
-        for role in ("seal", "uplink"):
-            nursery.start(role)
+    with (
+        BadNetwork(_port(collector.devices_url), draw) as network,
+        Nursery(device.settings_file) as nursery,
+    ):
+        device.enrol_at(
+            replace(collector.add_device(DEVICE, key="device"), url=f"https://127.0.0.1:{network.port}"), newest=newest
+        )
+        killing = Killing(nursery, counting, collector, draw)
+        for name in ("seal", "uplink", "collector"):
+            killing.start(name)
         with counting.running():
-            wait_until(lambda: len(collector.store.stored) > 2, "the first records arrive")
+            wait_until(lambda: len(counting.acknowledged) > 2, "the first records are taken")
             for _ in range(kills):
-                harm(nursery, counting, collector, draw)
-            nursery.limit_files("seal", -1)
+                killing.harm()
+            for name in ("seal", "collector"):
+                nursery.limit_files(name, -1)
         assert counting.failure is None, counting.failure
-        collector.store.weather = []
-        newest_s = max(counting.acknowledged)
-        wait_until(lambda: newest_s in {one.start_s for one in opened(collector.store)}, "everything arrives", 60)
-    check(opened(collector.store), counting.acknowledged)
-
-
-def opened(store: MemoryCollector) -> list[CountRecord]:
-    """What the controller reads, once the chain has held from its beginning."""
-    stored = dict(store.stored)
-    last = start_of(min(stored)[0])
-    records = []
-    for place in sorted(stored):
-        envelope = stored[place]
-        assert classify(last, envelope.header) is Step.NEXT
-        last = next_link(envelope.header, envelope.raw)
-        if envelope.header.kind is Kind.COUNT:
-            records.append(decode_count(CONTROLLER.open_sealed(envelope.header, envelope.contents[0])))
-    return records
+        network.fair = True
+        with SpoolDb(device.spool_file, new_epoch=None) as spool:
+            wait_until(lambda: spool.waiting() == 0, "everything has its receipt", 120)
+        address = CollectorAddress(collector.pull_url, collector.ca_file, collector.token_file())
+        assert sum(network.met.values()) >= kills // 100, f"the network was hardly ever bad: {network.met}"
+        check(read_everything(folder, address, CONTROLLER, int(time.time())), counting.acknowledged)
 
 
 def check(records: list[CountRecord], acknowledged: set[int]) -> None:

@@ -13,6 +13,7 @@ from typing import IO
 
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from safecount.edges.https import HttpsSettings
 from safecount.wire.keyset import Keyset, Role, sign_keyset
 from simulators.keys import keyset, reader, signing_key
 from simulators.tls import Authority
@@ -63,17 +64,21 @@ class DeviceFolder:
     def enrol(self, url: str, authority: Authority, doors: tuple[str, ...] = ("north",)) -> None:
         """What provisioning leaves behind once the device belongs to somebody."""
         identity = authority.issue(DEVICE)
+        self.enrol_at(HttpsSettings(url, authority.file, identity.certificate_file, identity.key_file), doors)
+
+    def enrol_at(self, collector: HttpsSettings, doors: tuple[str, ...] = ("north",), newest: Keyset = KEYSET) -> None:
+        """The same, with an identity that a collector has given it."""
         for source, name in (
-            (authority.file, "ca.pem"),
-            (identity.certificate_file, "tls.cert.pem"),
-            (identity.key_file, "tls.key.pem"),
+            (collector.ca_file, "ca.pem"),
+            (collector.certificate_file, "tls.cert.pem"),
+            (collector.key_file, "tls.key.pem"),
         ):
             (self.part("uplink") / name).write_bytes(source.read_bytes())
         key = signing_key("device").private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         (self.part("seal") / "signing.pem").write_bytes(key)
         (self.part("seal") / "root.pub").write_bytes(signing_key("root").public_key().public_bytes_raw())
-        self.give_keyset(KEYSET)
-        site = f'device = "{DEVICE}"\nsite = "station"\nzone = "Europe/Berlin"\ncollector = "{url}"\n'
+        self.give_keyset(newest)
+        site = f'device = "{DEVICE}"\nsite = "station"\nzone = "Europe/Berlin"\ncollector = "{collector.url}"\n'
         self.give_site(site + "".join(LINE.format(door=door) for door in doors))
 
     def give_keyset(self, newer: Keyset) -> None:

@@ -1,7 +1,7 @@
-"""Processes of the device that are started in milliseconds, to be killed by the thousand.
+"""Processes of the device, and the collector, that are started in milliseconds, to be killed by the thousand.
 
 A process that has everything imported and holds no thread forks one child a role. Run as a program it is that process:
-it reads "ROLE SETTINGS" or "reap PID" on stdin and answers each line with a number.
+it reads "ROLE SETTINGS", "collector FOLDER" or "reap PID" on stdin and answers each line with a number.
 """
 
 import gc
@@ -11,6 +11,7 @@ import resource
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Self
@@ -39,6 +40,10 @@ class Nursery:
     def start(self, role: str) -> None:
         self._pids[role] = self._ask(f"{role} {self._settings_file}")
 
+    def start_collector(self, folder: Path) -> None:
+        """Serve a collector's folder; it is known by the name "collector"."""
+        self._pids["collector"] = self._ask(f"collector {folder}")
+
     def kill(self, role: str) -> None:
         """SIGKILL; AssertionError if the process had ended before by itself."""
         pid = self._pids.pop(role)
@@ -60,22 +65,35 @@ class Nursery:
 
 
 def _serve() -> None:
-    roles = {name: importlib.import_module(f"safecount.roles.{name}") for name in ROLES}
+    starts: dict[str, Callable[[Path], object]] = {
+        name: importlib.import_module(f"safecount.roles.{name}").run for name in ROLES
+    }
     gc.freeze()
     for line in sys.stdin:
         word, rest = line.split(maxsplit=1)
+        if word == "collector" and word not in starts:
+            starts[word] = _collector()
+            gc.freeze()
         if word == "reap":
             answer = os.waitpid(int(rest), 0)[1]
         else:
             answer = os.fork()
             if answer == 0:
-                os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+                for stream in (1, 2):
+                    os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
                 try:
-                    roles[word].run(Path(rest.strip()))
+                    starts[word](Path(rest.strip()))
                 finally:
                     os._exit(1)
         sys.stdout.write(f"{answer}\n")
         sys.stdout.flush()
+
+
+def _collector() -> Callable[[Path], object]:
+    """The collector's own command, imported when the first one is wanted."""
+    importlib.import_module("safecount_ops.collector.serve")
+    main = importlib.import_module("safecount_ops.__main__").main
+    return lambda folder: main(["collector", "serve", str(folder)])
 
 
 if __name__ == "__main__":

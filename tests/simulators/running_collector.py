@@ -9,8 +9,10 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from safecount.edges.https import HttpsSettings
+from safecount_ops.collector.intake import read_receipt_key
 from simulators.keys import signing_key
 
 _OPS = (sys.executable, "-m", "safecount_ops", "collector")
@@ -67,6 +69,9 @@ class RunningCollector:
         tls = ("--tls-key", public_file, "--certificate", certificate)
         collector_command("add-device", self.folder, name, "--key", public, *tls)
         return HttpsSettings(self.devices_url, self.ca_file, certificate, key_file)
+
+    def receipt_key(self) -> Ed25519PublicKey:
+        return read_receipt_key(self.folder / "keys" / "receipt.key.pem").public_key()
 
     def token_file(self, name: str = "controller") -> Path:
         """A file with a new token for a controller."""

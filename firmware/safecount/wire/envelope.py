@@ -106,8 +106,10 @@ def info_for(header: EnvelopeHeader) -> bytes:
 
 def pack_envelope(header: EnvelopeHeader, contents: Sequence[bytes], key: Ed25519PrivateKey) -> bytes:
     """The signed envelope of ENVELOPE_BYTES around contents that are already sealed (COUNT) or padded (HEALTH)."""
-    payload = encode([_header_fields(header), list(contents), _filling(header, contents)])
-    return sign1(ENVELOPE_TYPE, payload, key)
+    if len(contents) > MAX_RECIPIENTS:
+        raise ValueError(f"an envelope has room for {MAX_RECIPIENTS} recipients")
+    unfilled = encode([_header_fields(header), list(contents), b""])[:-1]  # an empty byte string is one byte
+    return sign1(ENVELOPE_TYPE, unfilled + encode(_filling(_PAYLOAD_BYTES - len(unfilled))), key)
 
 
 def parse_envelope(untrusted: bytes) -> ClaimedEnvelope:
@@ -172,12 +174,9 @@ def _parse_header(item: Item) -> EnvelopeHeader:
     return header
 
 
-def _filling(header: EnvelopeHeader, contents: Sequence[bytes]) -> bytes:
-    """The zeros that make the envelope ENVELOPE_BYTES long. Their CBOR head takes two bytes, from 256 zeros on three.
+def _filling(room: int) -> bytes:
+    """The zeros that fill `room` bytes of the payload. Their CBOR head takes two bytes, from 256 zeros on three.
 
     Beside one recipient's part thousands of bytes are left over, and beside two about 200: never a length in between.
     """
-    if len(contents) > MAX_RECIPIENTS:
-        raise ValueError(f"an envelope has room for {MAX_RECIPIENTS} recipients")
-    room = _PAYLOAD_BYTES - len(encode([_header_fields(header), list(contents), b""])) + 1
     return bytes(room - 2 if room < 258 else room - 3)
