@@ -13,7 +13,7 @@ from safecount.edges.litert import load_card
 from safecount.edges.spool_db import SpoolDb
 from safecount.wire.envelope import Kind, parse_envelope
 from safecount.wire.record import decode_health, unpad_body
-from safecount.wire.values import CameraState, HealthRecord, Trouble
+from safecount.wire.values import Accelerator, CameraState, HealthRecord, Trouble
 from safecount_ops.assets import find_asset
 from simulators import live_picamera2
 from simulators.device import DeviceFolder, stop, wait_until
@@ -101,3 +101,15 @@ def test_a_camera_that_cannot_be_closed_ends_the_process_for_a_new_one(door: Doo
             again = door.device.start("vision", log)
         wait_until(lambda: door.logged("Frames are being counted") == 2, "a new one counts")
         assert stop(again) == 0
+
+
+def test_an_accelerator_that_is_not_there_is_told_while_the_processor_counts(door: Door) -> None:
+    settings = door.device.settings_file
+    twin = f'[model.edge_tpu]\nfile = "{load_card(MODEL).file}"\nsha256 = "{load_card(MODEL).sha256}"\n'
+    settings.write_text(settings.read_text().replace("[[line]]", f"{twin}[[line]]", 1))
+    door.camera("frames")
+    with door.counting():
+        wait_until(lambda: door.logged("The accelerator is gone"), "it is missed")
+        wait_until(lambda: door.logged("Frames are being counted"), "it counts")
+        wait_until(door.tells(Trouble.ACCELERATOR_LOST), "the health record tells it", 40)
+        wait_until(lambda: door.health()[-1].accelerator is Accelerator.CPU, "it tells what counts")

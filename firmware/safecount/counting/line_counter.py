@@ -20,7 +20,7 @@ class LineCounterSettings:
     `memory_s` must outlast the tracker's memory: who is hidden at the line and comes out behind it has crossed it.
     """
 
-    band: float = 0.11
+    band: float = 0.115
     memory_s: float = 10.0
 
     def __post_init__(self) -> None:

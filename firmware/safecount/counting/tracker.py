@@ -45,12 +45,12 @@ class TrackerSettings:
     tentative_s: float = 0.5
     fade_s: float = 2.3
     speed: float = 1.8
-    acceleration: float = 0.9
-    jitter: float = 0.08
-    gate: float = 1.0
-    size_weight: float = 0.9
+    acceleration: float = 1.1
+    jitter: float = 0.065
+    gate: float = 0.95
+    size_weight: float = 1.2
     size_limit: float = 0.85
-    size_gain: float = 0.38
+    size_gain: float = 0.3
     max_tracks: int = 512
 
     def __post_init__(self) -> None:

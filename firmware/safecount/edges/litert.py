@@ -4,6 +4,7 @@ The file is bound to its card by sha256 and every tensor is checked against it b
 """
 
 import contextlib
+import ctypes
 import hashlib
 import importlib
 import importlib.resources
@@ -116,6 +117,24 @@ def _runtime() -> Any:  # noqa: ANN401 - neither runtime has types
         with contextlib.suppress(ImportError):
             return importlib.import_module(name)
     raise ModelError("No runtime for models is installed; install ai-edge-litert (or tflite-runtime).")
+
+
+def load_delegate(library: str) -> object:
+    """The delegate of an accelerator, by its driver's library.
+
+    Raises:
+        ModelError: there is no such library, or it finds no accelerator.
+    """
+    try:
+        ctypes.CDLL(
+            library
+        )  # the runtime's own error of a missing library leaves a half-made object that complains later
+        delegate: object = _runtime().load_delegate(library)
+    except (OSError, ValueError) as error:
+        raise ModelError(
+            f"The accelerator's driver {library} cannot be used ({error}); plug the stick in, or install its driver."
+        ) from error
+    return delegate
 
 
 def _why_not(path: Path, error: str) -> str:

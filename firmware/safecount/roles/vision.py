@@ -17,6 +17,7 @@ from safecount.counting.values import Boxes, FrameSource, InputSpec
 from safecount.edges.camera import Camera, CameraHung
 from safecount.edges.clip_camera import ClipCamera
 from safecount.edges.clock import SystemClock, file_date_s
+from safecount.edges.edge_tpu import EdgeTpuDetector, compiled_detector
 from safecount.edges.frame_watch import CameraStuck, WatchedFrames
 from safecount.edges.journal import Event, tell
 from safecount.edges.litert import DEFAULT_MODEL, LiteRtDetector, ModelError, load_card
@@ -67,7 +68,7 @@ def _open_eye(settings: ModelSettings, log: WatchLog, manager: ServiceManager, s
     card = load_card(settings.card or DEFAULT_MODEL)
     while not stop:
         try:
-            return _loaded_eye(settings, card)
+            return _loaded_eye(settings, card, log)
         except ModelError:
             tell(Event.MODEL_FAILED)
             log.met(Trouble.MODEL_FAILED)
@@ -76,15 +77,30 @@ def _open_eye(settings: ModelSettings, log: WatchLog, manager: ServiceManager, s
     return None
 
 
-def _loaded_eye(settings: ModelSettings, card: ModelCard) -> Eye:
+def _loaded_eye(settings: ModelSettings, card: ModelCard, log: WatchLog) -> Eye:
     threads = settings.threads or max(1, (os.cpu_count() or 1) - 1)
-    detector = LiteRtDetector(card, Path(settings.folder) / card.file, threads)
-    decoder = decoder_for(card, detector.quantisation)
+    folder, tpu = Path(settings.folder), settings.edge_tpu
+    processor = LiteRtDetector(card, folder / card.file, threads)
+    decoder = decoder_for(card, processor.quantisation)
 
     def decode(outputs: Sequence[NDArray[np.generic]], picture: tuple[int, int]) -> Boxes:
         return decoder(outputs, picture)
 
-    return Eye(card, detector, decode, lambda: Accelerator.CPU)
+    if not tpu.file:
+        return Eye(card, processor, decode, lambda: Accelerator.CPU)
+    stick = EdgeTpuDetector(
+        processor,
+        lambda: compiled_detector(card, folder / tpu.file, tpu.sha256, tpu.library),
+        tpu.hung_after_s,
+        lambda: tell(Event.ACCELERATOR_LOST),
+    )
+
+    def accelerator() -> Accelerator:
+        if stick.lost:
+            log.met(Trouble.ACCELERATOR_LOST)
+        return stick.accelerator
+
+    return Eye(card, stick, decode, accelerator)
 
 
 def _wait(seconds: float, manager: ServiceManager, stop: StopRequest) -> None:
