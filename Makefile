@@ -15,7 +15,7 @@ BOARD ?= virt
 TRUTHS ?= $(or $(wildcard $(SAFECOUNT_ASSETS)/groundtruth/*.json),tools/safecount_ops/desk/truth_vtest.json)
 IMAGE := PYTHONPATH=image-build nice -n 10 $(BIN)/python -m safecount_image
 
-.PHONY: help setup run setup-page test lint fix lock bench bench-delivery bench-delta picture-setup update-demo bench-device bench-pipeline soak fuzz fuzz-keep image test-image reproduce lock-image clean
+.PHONY: $(shell awk -F ':.*## ' '/^[a-z-]+:.*## / {print $$1}' $(MAKEFILE_LIST))
 
 help: ## Show what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -72,6 +72,12 @@ lock-image: $(RUN_READY) ## Renew the list of the image's Debian packages (BOARD
 bench: $(DEV_READY) ## Measure every bar of the counting (GRADER=folder of the line-crossing input, PAGE=1 renews docs/evaluation.md)
 	@nice -n 10 $(BIN)/python bench/counting.py --root "$(or $(SAFECOUNT_ASSETS),.)" $(foreach t,$(TRUTHS),--truth "$(t)") \
 	    $(if $(GRADER),--grader "$(GRADER)") $(if $(PAGE),--page) --hours $(or $(HOURS),0.5)
+
+bench-rivals: $(DEV_READY) ## Grade our tracker and line beside five libraries (GRADER=folder, SEEDS="1 2" for other crowds)
+	@nice -n 10 $(BIN)/python bench/rivals.py --grader "$(GRADER)" $(addprefix --seed ,$(SEEDS))
+
+bench-choices: $(DEV_READY) ## Measure what each choice of tracker and line is worth, by leaving it out (GRADER=folder)
+	@nice -n 10 $(BIN)/python bench/choices.py --grader "$(GRADER)" $(addprefix --seed ,$(SEEDS))
 
 bench-delivery: $(DEV_READY) ## Measure sealing and storing, beside age, libsodium and persist-queue
 	@PYTHONPATH=tests nice -n 10 $(BIN)/python bench/delivery.py

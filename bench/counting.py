@@ -11,11 +11,12 @@ import os
 import platform
 import subprocess
 import sys
-import venv
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+import rivals
 
 OUT = Path("build/bench")
 PAGE = Path("docs/evaluation.md")
@@ -23,9 +24,8 @@ MARKS = "<!-- figures -->\n", "<!-- end of figures -->"
 CROWDS = (5, 20, 50, 200)
 TRACKER_MS = {5: 0.04, 20: 0.1, 50: 0.25, 200: 1.5}
 EVENT_ERROR = {"base": {5: 0.3, 20: 0.3, 50: 0.3, 200: 0.7}, "hard": {5: 2.5, 20: 2.5, 50: 2.5, 200: 5.0}}
-RIVAL = "norfair"
-RIVAL_FRAMES = "400"
-"""It is slow: so many frames tell its time and error."""
+RIVAL = "norfair, band of 12 px"
+"""The most exact of the libraries (`make bench-rivals` grades them all)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,49 +80,26 @@ def accuracy(truths: list[Path], root: Path) -> Iterator[Bar]:
 
 def line_crossing(grader: Path | None) -> Iterator[Bar]:
     """Event error and CPU time a frame on the grader's input, beside norfair on the same files in the same run."""
-    ours: dict[str, dict[str, Any]] = {}
-    theirs: dict[str, dict[str, Any]] = {}
+    ours: rivals.Graded = {}
+    theirs: rivals.Graded = {}
     missing = ""
     if grader is None or not (grader / "line_crossing_run.py").is_file():
         missing = "no grader: name its folder with --grader"
     else:
-        files = line_crossing_files(grader)
-        ours = graded(grader, sys.executable, "bench/line_crossing.py:Counter", files)
-        theirs = graded(grader, rival_python(), RIVAL, files, MAXF=RIVAL_FRAMES)
+        inputs = rivals.files(grader)
+        ours = rivals.graded(grader, sys.executable, rivals.OURS, inputs)
+        theirs = rivals.grade_rival(grader, RIVAL, inputs)
     for scenario, bars in EVENT_ERROR.items():
         for n in CROWDS:
             our, their = (found.get(f"{scenario}_n{n}.npz") for found in (ours, theirs))
-            note = missing or (f"{RIVAL} {their['event_err_pct']} %" if their else "")
+            note = missing or (f"norfair with a band {their['event_err_pct']} %" if their else "")
             yield Bar(f"event error, {scenario}, N = {n}", our["event_err_pct"] if our else None, bars[n], "%", note)
     for n, most_ms in TRACKER_MS.items():
         our, their = (found.get(f"base_n{n}.npz") for found in (ours, theirs))
         note = missing or (
-            f"{their['us_median'] / our['us_median']:.0f} times faster than {RIVAL}" if our and their else ""
+            f"{their['us_median'] / our['us_median']:.0f} times faster than norfair" if our and their else ""
         )
         yield Bar(f"tracker and line a frame, N = {n}", our["us_median"] / 1000 if our else None, most_ms, "ms", note)
-
-
-def line_crossing_files(grader: Path) -> list[str]:
-    folder = OUT / "line_crossing"
-    output_of(sys.executable, str(grader / "line_crossing_input.py"), "--out", str(folder))
-    return [str(folder / f"{scenario}_n{n}.npz") for scenario in EVENT_ERROR for n in CROWDS]
-
-
-def graded(grader: Path, python: str, adapter: str, files: list[str], **more: str) -> dict[str, dict[str, Any]]:
-    command = [python, str(grader / "line_crossing_run.py"), adapter, *files]
-    lines = output_of(*command, CLOCK="thread", OMP_NUM_THREADS="1", **more).splitlines()
-    return {result["file"]: result for result in map(json.loads, lines)}
-
-
-def rival_python() -> str:
-    """An environment with the library that counts right, and nothing of ours."""
-    folder = OUT / RIVAL
-    python = folder / "bin" / "python"
-    if not (folder / "ready").exists():
-        venv.create(folder, with_pip=True)
-        output_of(str(python), "-m", "pip", "--disable-pip-version-check", "-q", "install", RIVAL)
-        (folder / "ready").touch()
-    return str(python)
 
 
 def speed_and_memory(hours: float) -> Iterator[Bar]:
