@@ -7,7 +7,7 @@ from functools import cache
 
 import pytest
 
-PACKAGES = {"bwrap": "bubblewrap", "mksquashfs": "squashfs-tools", "sfdisk": "fdisk"}
+PACKAGES = {"bwrap": "bubblewrap", "mosquitto_passwd": "mosquitto", "mksquashfs": "squashfs-tools", "sfdisk": "fdisk"}
 """The package of a program, where it is not of the same name."""
 _SYSTEM_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 

@@ -13,6 +13,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "devices": ("controller.pull_commands:devices", "Show the devices and their keys, and note which were compared."),
     "open": ("controller.count_commands:open_command", "Open what was pulled, and bring the table up to date."),
     "export": ("controller.count_commands:export", "Write the table as CSV, JSON, Parquet or SQLite."),
+    "mqtt": ("controller.mqtt_command:command", "Publish the newest counts by MQTT, for Home Assistant."),
     "report": ("controller.count_commands:report", "Write a report to look at."),
     "verify": ("controller.pull_commands:verify_command", "Check the archive: what was removed, edited, reordered."),
 }

@@ -27,7 +27,7 @@ def ask(file: Path | None, what: str, *, new: bool = False) -> str:
         UsageError: the file cannot be read, there is no terminal to ask on, or a new one is too short.
     """
     if file is not None:
-        phrase = _from_file(file)
+        phrase = from_file(file)
     elif sys.stdin.isatty():
         phrase = click.prompt(f"Pass-phrase of {what}", hide_input=True, confirmation_prompt=new, err=True)
     else:
@@ -39,7 +39,8 @@ def ask(file: Path | None, what: str, *, new: bool = False) -> str:
     return str(phrase)
 
 
-def _from_file(file: Path) -> str:
+def from_file(file: Path) -> str:
+    """The one line of a file; UsageError where there is none."""
     try:
         with file.open("rb") as opened:
             raw = opened.read(_MAX_BYTES + 1)
