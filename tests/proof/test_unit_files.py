@@ -1,0 +1,55 @@
+"""What the unit files and the firewall say, read from the files that ship. Whether systemd does it is for `make test-image`."""
+
+from pathlib import Path
+
+UNITS = Path(__file__).parents[2] / "config" / "usr" / "lib" / "systemd" / "system"
+FIREWALL = Path(__file__).parents[2] / "config" / "etc" / "nftables.conf"
+
+
+def directives(unit: str) -> dict[str, list[str]]:
+    """Key to its values, of a service of ours with what the common drop-in adds."""
+    found: dict[str, list[str]] = {}
+    for path in (UNITS / f"{unit}.service", UNITS / "safecount-.service.d" / "sandbox.conf"):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            key, equals, value = line.partition("=")
+            if equals and not line.startswith("#"):
+                found.setdefault(key.strip(), []).append(value.strip())
+    return found
+
+
+def test_the_counting_process_has_no_network_no_key_and_no_disk() -> None:
+    unit = directives("safecount-vision")
+    assert unit["PrivateNetwork"] == ["yes"]
+    assert unit["IPAddressDeny"] == ["any"]
+    assert unit["ProtectSystem"] == ["strict"]
+    assert "ReadWritePaths" not in unit
+    assert "StateDirectory" not in unit
+    assert unit["LimitCORE"] == ["0"]
+    hidden = " ".join(unit["InaccessiblePaths"])
+    assert all(
+        f"/var/lib/safecount/{folder}" in hidden for folder in ("seal", "uplink", "spool", "update", "provision")
+    )
+
+
+def test_the_sealing_process_has_no_network_and_no_camera() -> None:
+    unit = directives("safecount-seal")
+    assert unit["PrivateNetwork"] == ["yes"]
+    assert unit["PrivateDevices"] == ["yes"]
+    assert "DeviceAllow" not in unit
+
+
+def test_the_process_with_the_network_has_no_camera_and_no_signing_key() -> None:
+    unit = directives("safecount-uplink")
+    assert unit["PrivateDevices"] == ["yes"]
+    assert "DeviceAllow" not in unit
+    assert unit["User"] == ["safecount-uplink"]  # the signing key is the seal user's (tests/edges/test_identity.py)
+
+
+def test_the_firewall_lets_nothing_in_but_over_the_cable() -> None:
+    rules = FIREWALL.read_text(encoding="utf-8")
+    chain = rules[rules.index("chain input") : rules.index("chain forward")]
+    assert "policy drop" in chain
+    accepted = [line.strip() for line in chain.splitlines() if "accept" in line]
+    opened = [line for line in accepted if not line.startswith(("iif lo", "ct state", "udp sport 67", "icmpv6"))]
+    assert opened
+    assert all(line.startswith('iifname "usb0"') for line in opened)
