@@ -119,6 +119,8 @@ lock: $(DEV_READY) ## Renew the hash-locked requirements, those of the image too
 	@$(BIN)/uv pip compile --quiet --python-version 3.13 --python-platform aarch64-manylinux_2_40 --only-binary :all: --generate-hashes \
 	    --no-header --no-annotate --no-emit-index-url --no-emit-find-links --constraint tools/locks/run.txt \
 	    --output-file image-build/locks/wheels.txt pyproject.toml >/dev/null
+	@$(BIN)/uv pip compile --quiet --python-version 3.13 --python-platform aarch64-manylinux_2_40 --only-binary :all: --generate-hashes --no-deps \
+	    --no-header --no-annotate --no-emit-index-url --no-emit-find-links --output-file image-build/locks/camera.txt image-build/locks/camera.in >/dev/null
 
 clean: ## Remove what was built (not the cache of assets)
 	@rm -rf $(VENV) build dist

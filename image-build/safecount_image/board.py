@@ -2,6 +2,7 @@
 
 import tomllib
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from safecount_image.errors import BuildError
@@ -25,36 +26,73 @@ class BoardKernel:
 
 
 @dataclass(frozen=True, slots=True)
+class Vendor:
+    """The archive of a board's maker, by the label that it gives itself, and patterns of the packages that may come from it."""
+
+    label: str
+    packages: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BoardBoot:
+    """What a board's boot partition has beside kernel, initramfs and command line.
+
+    Attributes:
+        firmware: the package with the firmware's files; "" where there is none.
+        files: of that package, by name.
+        selector_files: those that the selector has too.
+        device_trees: patterns of the kernel's device trees; with them come all overlays.
+        settings: lines of config.txt.
+    """
+
+    firmware: str = ""
+    files: tuple[str, ...] = ()
+    selector_files: tuple[str, ...] = ()
+    device_trees: tuple[str, ...] = ()
+    settings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Board:
     """One entry of boards.toml, joined with what is common to all.
 
     Attributes:
         name: of the board.
-        packages: go into the root.
+        packages: go into the root, with all that they depend on.
+        overlaid: packages whose files are laid over the root, without what they depend on.
+        wheels: locks of wheels besides that of every device.
         kernels: the kernels that the card has.
-        firmware: packages whose boot files are unpacked onto the boot partition.
-        firmware_settings: lines of config.txt.
+        vendor: the archive of the board's maker, if any.
+        boot: what the boot partition has besides.
         prune: glob patterns of what is removed from the root again.
         modules: of the kernel, by folder or file below kernel/, that stay in the root.
         initramfs_modules: names of those that the initramfs loads, in this order.
         console: the serial device that the kernel speaks on.
         sizes: of the card's partitions.
+        locks: the folder of the lock files.
     """
 
     name: str
     packages: tuple[str, ...]
+    overlaid: tuple[str, ...]
+    wheels: tuple[str, ...]
     kernels: tuple[BoardKernel, ...]
-    firmware: tuple[str, ...]
-    firmware_settings: tuple[str, ...]
+    vendor: Vendor | None
+    boot: BoardBoot
     prune: tuple[str, ...]
     modules: tuple[str, ...]
     initramfs_modules: tuple[str, ...]
     console: str
     sizes: Sizes
+    locks: Path = FOLDER / "locks"
 
     @property
     def lock(self) -> Path:
-        return FOLDER / "locks" / f"{self.name}.tsv"
+        return self.locks / f"{self.name}.tsv"
+
+    def is_vendors(self, package: str) -> bool:
+        """Tell whether a package of this name comes from the maker's archive."""
+        return self.vendor is not None and any(fnmatchcase(package, pattern) for pattern in self.vendor.packages)
 
 
 def read_board(name: str) -> Board:
@@ -64,13 +102,28 @@ def read_board(name: str) -> Board:
     if name not in boards:
         raise BuildError(f"There is no board '{name}'; there are {', '.join(boards)}.")
     own = boards[name]
-    joined = {key: (*common[key], *own[key]) for key in ("packages", "prune", "modules", "initramfs_modules")}
+    vendor, boot = own.get("vendor"), own.get("boot", {})
+
+    def joined(key: str) -> tuple[str, ...]:
+        return (*common[key], *own[key])
+
     return Board(
         name=name,
+        packages=joined("packages"),
+        overlaid=tuple(own.get("overlaid", ())),
+        wheels=tuple(own["wheels"]),
         kernels=tuple(BoardKernel(**kernel) for kernel in own["kernels"]),
-        firmware=tuple(own["firmware"]),
-        firmware_settings=tuple(own["firmware_settings"]),
+        vendor=Vendor(vendor["label"], tuple(vendor["packages"])) if vendor else None,
+        boot=BoardBoot(
+            firmware=boot.get("firmware", ""),
+            files=tuple(boot.get("files", ())),
+            selector_files=tuple(boot.get("selector_files", ())),
+            device_trees=tuple(boot.get("device_trees", ())),
+            settings=tuple(boot.get("settings", ())),
+        ),
+        prune=joined("prune"),
+        modules=joined("modules"),
+        initramfs_modules=joined("initramfs_modules"),
         console=own["console"],
         sizes=Sizes(**common["sizes_mib"]),
-        **joined,
     )

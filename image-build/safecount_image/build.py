@@ -21,9 +21,8 @@ from safecount_image.errors import BuildError
 from safecount_image.filesystems import make_root
 from safecount_image.handout import hand_out
 from safecount_image.kernel import unpack
-from safecount_image.mirror import find_mirror
 from safecount_image.model import Model, find_model
-from safecount_image.packages import Archive, Package, fill_pool, read_lock, write_lock
+from safecount_image.packages import Package, archive_of, fill_pool, read_lock, unpack_all, write_lock
 from safecount_image.root import compose
 from safecount_image.sbom import make_sbom, model_component
 from safecount_image.toolbox import Toolbox, cache_folder, make_toolbox
@@ -69,7 +68,7 @@ def gather(board: Board) -> Materials:
         model = find_model()
     with step("packages"):
         packages = read_lock(board.lock)
-        pool = fill_pool(Archive(toolbox, find_mirror(), cache_folder() / "apt"), packages)
+        pool = fill_pool(board, toolbox, packages)
     with step("base root"):
         base = base_root(toolbox, packages, pool)
     return Materials(toolbox, packages, pool, base, model)
@@ -80,18 +79,20 @@ def _make(board: Board, materials: Materials, work: Path, out: Path, epoch: int)
     found = [p for kernel in board.kernels for p in packages if p.place == "kernel" and kernel.is_from(p.name)]
     kernels = [unpack(toolbox, package, materials.pool, work) for package in found]
     model = materials.model
+    overlay = unpack_all(toolbox, packages, "overlay", materials.pool, work / "overlay")
+    firmware = unpack_all(toolbox, packages, "firmware", materials.pool, work / "firmware")
     with step("root"):
-        root = compose(toolbox, board, materials.base, kernels, model, work, epoch)
+        root = compose(toolbox, board, materials.base, overlay, kernels, model, work, epoch)
     with step("root file system"):
         verity = make_root(toolbox, root, out / "root.erofs", f"{board.name} root", epoch)
     with step("boot"):
-        make_boot(toolbox, board, kernels, root, verity, work, out / "boot.img", epoch)
-        make_selector(toolbox, board, work / "selector.img", epoch)
+        make_boot(toolbox, board, kernels, firmware, root, verity, work, out / "boot.img", epoch)
+        make_selector(toolbox, board, firmware, work / "selector.img", epoch)
     with step("card"):
         contents = {"selector": work / "selector.img", "boot-a": out / "boot.img", "root-a": verity.image}
         make_card(toolbox, out / "card.img", board.sizes, contents)
     detector = model_component(model.card.name, model.card.sha256, model.card.licence)
-    bill = make_sbom(board.name, __version__, verity.roothash, packages, root, detector)
+    bill = make_sbom(board, __version__, verity.roothash, packages, root, detector)
     (out / "sbom.cdx.json").write_text(bill, encoding="utf-8")
     facts = {
         "board": board.name,
@@ -108,7 +109,7 @@ def _make(board: Board, materials: Materials, work: Path, out: Path, epoch: int)
 
 def lock(board: Board) -> None:
     """Write the board's lock anew from what the archive has now. Raise BuildError where that cannot be told."""
-    archive = Archive(make_toolbox(), find_mirror(), cache_folder() / "apt")
+    archive = archive_of(board, make_toolbox())
     archive.update()
     before = {(p.name, p.version) for p in read_lock(board.lock)} if board.lock.exists() else set()
     packages = archive.resolve(board)

@@ -1,4 +1,5 @@
-"""Where Debian's packages come from: the machine's own apt configuration, or MIRROR=. No mirror is named here.
+"""Where packages come from: the machine's own apt configuration, or MIRROR= for Debian's and RPI_ARCHIVE= for Raspberry Pi's.
+No mirror is named here.
 
 Its rule: whatever lets this machine's apt reach its packages (proxies, certificates, time-outs) is handed on to the apts
 inside the build.
@@ -7,6 +8,7 @@ inside the build.
 import os
 import subprocess
 from dataclasses import dataclass
+from pathlib import Path
 
 from safecount_image.errors import BuildError
 
@@ -39,6 +41,21 @@ class Mirror:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class VendorArchive:
+    """The archive of a board's maker: its address with no slash at the end, and the file of the key that signs it."""
+
+    address: str
+    key: Path
+
+    def sources(self, suite: str, architecture: str, key: Path) -> str:
+        """Its deb822 source; `key` is where apt finds the key file."""
+        return (
+            f"Types: deb\nURIs: {self.address}\nSuites: {suite}\nComponents: main\n"
+            f"Architectures: {architecture}\nSigned-By: {key}\n"
+        )
+
+
 def _output(*command: str) -> str:
     try:
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout
@@ -50,14 +67,30 @@ def _output(*command: str) -> str:
         raise BuildError(f"{' '.join(command)} failed: {failed.stderr.strip()}") from failed
 
 
-def _archives() -> dict[str, str]:
-    """Debian's archives among the machine's apt sources, by their label."""
-    listed = _output("apt-get", "indextargets", "--format", "$(LABEL)|$(SITE)|$(REPO_URI)", "Created-By: Packages")
-    found: dict[str, str] = {}
+def _archives() -> dict[str, tuple[str, str]]:
+    """The machine's apt sources by their label: address, and the file of their key ("" where apt is told none)."""
+    listed = _output("apt-get", "indextargets", "--format", "$(LABEL)|$(SIGNED_BY)|$(REPO_URI)", "Created-By: Packages")
+    found: dict[str, tuple[str, str]] = {}
     for line in listed.splitlines():
-        label, _, uri = line.split("|", 2)
-        found.setdefault(label, uri.rstrip("/"))
+        label, key, uri = line.split("|", 2)
+        found.setdefault(label, (uri.rstrip("/"), key))
     return found
+
+
+def find_vendor(label: str) -> VendorArchive:
+    """The archive of a board's maker. Raise BuildError where neither RPI_ARCHIVE nor this apt tells."""
+    address, key = os.environ.get("RPI_ARCHIVE", "").rstrip("/"), os.environ.get("RPI_KEY", "")
+    if not address:
+        address, key = _archives().get(label, ("", key))
+    if not address or not key:
+        raise BuildError(
+            f"This machine's apt does not know the archive of {label}; name its address and the file of its key: "
+            "make image BOARD=rpi RPI_ARCHIVE=http://.../debian RPI_KEY=/.../archive-key.asc"
+        )
+    file = Path(key)
+    if not file.is_file():
+        raise BuildError(f"The key of the archive of {label} is to be {key}, which is no file; name it by RPI_KEY=.")
+    return VendorArchive(address, file.resolve())
 
 
 def find_mirror() -> Mirror:
@@ -77,8 +110,6 @@ def find_mirror() -> Mirror:
         raise BuildError(
             "This machine's apt knows no Debian archive; run apt-get update, or name one: make image MIRROR=http://.../debian"
         )
-    return Mirror(
-        archives["Debian"],
-        archives.get("Debian-Security", f"{archives['Debian'].removesuffix('/debian')}/debian-security"),
-        settings,
-    )
+    debian = archives["Debian"][0]
+    security = archives.get("Debian-Security", (f"{debian.removesuffix('/debian')}/debian-security", ""))[0]
+    return Mirror(debian, security, settings)

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
-from safecount_image.board import Board
+from safecount_image.board import Board, Vendor
 from safecount_image.errors import BuildError
-from safecount_image.mirror import Mirror
+from safecount_image.mirror import Mirror, VendorArchive, find_mirror, find_vendor
 from safecount_image.toolbox import SUITE, Toolbox, cache_folder
 
 ARCHITECTURE = "arm64"
@@ -21,7 +21,9 @@ ARCHITECTURE = "arm64"
 
 @dataclass(frozen=True, slots=True, order=True)
 class Package:
-    """One file of the archive. `place` is `root` (installed), `kernel` or `firmware` (unpacked for the boot partition)."""
+    """One file of an archive. `place` is `root` (installed), `overlay` (unpacked over it), `kernel` or `firmware` (unpacked for
+    the boot partition).
+    """
 
     place: str
     name: str
@@ -40,14 +42,28 @@ class GoneError(BuildError):
 
 
 class Archive:
-    """The arm64 archive as apt sees it, in a folder of its own; nothing of the machine's own apt state is touched."""
+    """The arm64 archives as apt sees them, in a folder of their own; nothing of the machine's own apt state is touched."""
 
-    def __init__(self, toolbox: Toolbox, mirror: Mirror, folder: Path) -> None:
+    def __init__(
+        self,
+        toolbox: Toolbox,
+        mirror: Mirror,
+        folder: Path,
+        vendor: Vendor | None = None,
+        vendor_archive: VendorArchive | None = None,
+    ) -> None:
         self._toolbox = toolbox
         self._folder = folder
         for part in ("lists/partial", "cache/archives/partial", "sources", "debs"):
             (folder / part).mkdir(parents=True, exist_ok=True)
         (folder / "sources/debian.sources").write_text(mirror.sources(SUITE, ARCHITECTURE))
+        (folder / "preferences").write_text("")
+        (folder / "sources/vendor.sources").unlink(missing_ok=True)
+        if vendor and vendor_archive:
+            key = folder / f"vendor-key{vendor_archive.key.suffix}"
+            shutil.copy(vendor_archive.key, key)
+            (folder / "sources/vendor.sources").write_text(vendor_archive.sources(SUITE, ARCHITECTURE, key))
+            (folder / "preferences").write_text(preferences(vendor))
         (folder / "status").write_text("")
         settings = [
             f'APT::Architecture "{ARCHITECTURE}";',
@@ -61,6 +77,7 @@ class Archive:
             f'Dir::Cache "{folder}/cache";',
             'Dir::Etc::SourceList "/dev/null";',
             f'Dir::Etc::SourceParts "{folder}/sources";',
+            f'Dir::Etc::Preferences "{folder}/preferences";',
             'Dir::Etc::PreferencesParts "/dev/null";',
             *mirror.apt_settings,
         ]
@@ -77,7 +94,8 @@ class Archive:
         index = self.index()
         found = [self._pick("root", name, versions[name].replace("%3a", ":"), index) for name in files]
         found += [self._kernel(kernel.package, index) for kernel in board.kernels]
-        found += [self._newest("firmware", name, index) for name in board.firmware]
+        found += [self._newest("overlay", name, index) for name in board.overlaid]
+        found += [self._newest("firmware", board.boot.firmware, index)] if board.boot.firmware else []
         return sorted(found)
 
     def index(self) -> dict[tuple[str, str], dict[str, str]]:
@@ -144,6 +162,12 @@ class Archive:
         )
 
 
+def preferences(vendor: Vendor) -> str:
+    """For apt: what is the maker's comes from the maker, and nothing else does."""
+    by = f"Pin: release l={vendor.label}"
+    return f"Package: {' '.join(vendor.packages)}\n{by}\nPin-Priority: 990\n\nPackage: *\n{by}\nPin-Priority: -1\n"
+
+
 def _stanzas(text: str) -> Iterator[dict[str, str]]:
     for block in text.split("\n\n"):
         fields_: dict[str, str] = {}
@@ -180,7 +204,13 @@ def read_lock(path: Path) -> list[Package]:
         raise BuildError(f"The lock file {path} is damaged; renew it with make lock-image.") from None
 
 
-def fill_pool(archive: Archive, packages: Iterable[Package]) -> Path:
+def archive_of(board: Board, toolbox: Toolbox) -> Archive:
+    """The archives of a board's packages; apt's state is kept in the cache. Raise BuildError where one is not known."""
+    found = find_vendor(board.vendor.label) if board.vendor else None
+    return Archive(toolbox, find_mirror(), cache_folder() / f"apt-{board.name}", board.vendor, found)
+
+
+def fill_pool(board: Board, toolbox: Toolbox, packages: Iterable[Package]) -> Path:
     """Have every package's file in the pool, checked by its hash; return the pool's folder."""
     pool = cache_folder() / "pool"
     pool.mkdir(exist_ok=True)
@@ -192,6 +222,17 @@ def fill_pool(archive: Archive, packages: Iterable[Package]) -> Path:
         if not file.exists():
             missing.append(package)
     if missing:
+        archive = archive_of(board, toolbox)
         archive.update()
         archive.fetch(missing, pool)
     return pool
+
+
+def unpack_all(toolbox: Toolbox, packages: Iterable[Package], place: str, pool: Path, into: Path) -> Path:
+    """Unpack the packages of a place, none of whose scripts is run, into a new folder, and return that."""
+    into.mkdir()
+    for package in packages:
+        if package.place == place:
+            deb = pool / f"{package.sha256}.deb"
+            toolbox.run("dpkg-deb", "--extract", deb, into, readable=[pool], writable=[into])
+    return into

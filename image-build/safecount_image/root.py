@@ -21,7 +21,14 @@ TRUST = {
 
 
 def compose(
-    toolbox: Toolbox, board: Board, base: Path, kernels: Iterable[Kernel], model: Model, work: Path, epoch: int
+    toolbox: Toolbox,
+    board: Board,
+    base: Path,
+    overlay: Path,
+    kernels: Iterable[Kernel],
+    model: Model,
+    work: Path,
+    epoch: int,
 ) -> Path:
     """Make the finished root as a folder.
 
@@ -29,6 +36,7 @@ def compose(
         toolbox: the tool tree.
         board: whose prunings and modules are taken.
         base: the base root; it is copied.
+        overlay: the folder of what is laid over it.
         kernels: whose modules go into the root.
         model: the detector.
         work: the folder to make it in.
@@ -36,10 +44,11 @@ def compose(
     """
     root = work / "root"
     toolbox.run("cp", "--archive", "--reflink=auto", base, root, readable=[base], writable=[work])
+    toolbox.run("cp", "--archive", f"{overlay}/.", root, readable=[overlay], writable=[root])
     prune(root, board.prune)
     for kernel in kernels:
         install_modules(toolbox, kernel, board.modules, root)
-    install_wheels(root, work, epoch)
+    install_wheels(root, board.wheels, work, epoch)
     (root / MODELS).mkdir(parents=True)
     shutil.copyfile(model.file, root / MODELS / model.card.file)
     shutil.copytree(CONFIG, root, symlinks=True, dirs_exist_ok=True)

@@ -4,14 +4,14 @@ Everything in it comes from the locks and from the finished root, never from thi
 """
 
 import json
-import re
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from safecount_image.board import Board
 from safecount_image.packages import Package
-from safecount_image.wheels import LOCK, SITE
+from safecount_image.wheels import SITE, locked
 
 _NAMESPACE = uuid.UUID("6a4f3f0e-6b1f-4a53-9d0b-5afec0470002")
 # Of the components that a wheel tells of, what is true outside its build machine.
@@ -21,7 +21,7 @@ Component = dict[str, Any]
 
 
 def make_sbom(
-    board: str, version: str, roothash: str, packages: Iterable[Package], root: Path, model: Component
+    board: Board, version: str, roothash: str, packages: Iterable[Package], root: Path, model: Component
 ) -> str:
     """The bill as text: the same for the same image.
 
@@ -35,15 +35,15 @@ def make_sbom(
     """
     ours = {
         "type": "firmware",
-        "name": f"safecount-{board}",
+        "name": f"safecount-{board.name}",
         "version": version,
         "bom-ref": "image",
         "hashes": [{"alg": "SHA-256", "content": roothash}],
         "licenses": [{"license": {"id": "Apache-2.0"}}],
     }
     components = [
-        *map(debian_component, packages),
-        *wheel_components(LOCK.read_text(encoding="utf-8"), root / SITE),
+        *(debian_component(package, vendors=board.is_vendors(package.name)) for package in packages),
+        *wheel_components(locked(board.wheels), root / SITE),
         model,
     ]
     bill = {
@@ -58,10 +58,10 @@ def make_sbom(
     return json.dumps(bill, indent=1, ensure_ascii=False) + "\n"
 
 
-def debian_component(package: Package) -> Component:
-    """A package by its purl, with the hash of its file."""
-    version = package.version.replace(":", "%3A").replace("+", "%2B")
-    purl = f"pkg:deb/debian/{package.name.replace('+', '%2B')}@{version}?arch={package.architecture}&distro=debian-13"
+def debian_component(package: Package, *, vendors: bool = False) -> Component:
+    """A package by its purl, with the hash of its file; `vendors` for one of the board's maker."""
+    version, name = (text.replace(":", "%3A").replace("+", "%2B") for text in (package.version, package.name))
+    purl = f"pkg:deb/{'vendor' if vendors else 'debian'}/{name}@{version}?arch={package.architecture}&distro=debian-13"
     return {
         "type": "firmware"
         if package.place == "firmware"
@@ -76,10 +76,10 @@ def debian_component(package: Package) -> Component:
     }
 
 
-def wheel_components(lock: str, site: Path) -> list[Component]:
-    """The wheels of a lock; each with the components of the bills that it carries itself (PEP 770)."""
+def wheel_components(wheels: Mapping[str, str], site: Path) -> list[Component]:
+    """The wheels, by name and version; each with the components of the bills that it carries itself (PEP 770)."""
     found = []
-    for name, version in re.findall(r"^([a-z0-9-]+)==([^ \\]+)", lock, re.MULTILINE):
+    for name, version in wheels.items():
         purl = f"pkg:pypi/{name}@{version}"
         component: Component = {"type": "library", "bom-ref": purl, "name": name, "version": version, "purl": purl}
         bills = sorted(site.glob(f"{name.replace('-', '_')}-*.dist-info/sboms/*.json"))

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from safecount_image.board import FOLDER, REPOSITORY
@@ -15,6 +16,7 @@ from safecount_image.errors import BuildError
 from safecount_image.toolbox import cache_folder
 
 LOCK = FOLDER / "locks/wheels.txt"
+"""What every device runs. A board may name more locks, by their file's stem."""
 PYTHON = "3.13"
 """The Python of the image's Debian release."""
 SITE = Path(f"usr/local/lib/python{PYTHON}/dist-packages")
@@ -29,11 +31,17 @@ _FOR_DEVICE = (
 )
 
 
-def install_wheels(root: Path, work: Path, epoch: int) -> None:
+def locks(more: Iterable[str]) -> list[Path]:
+    """The lock of every device, and those that a board names."""
+    return [LOCK, *(LOCK.with_stem(stem) for stem in more)]
+
+
+def install_wheels(root: Path, more: Iterable[str], work: Path, epoch: int) -> None:
     """Put the wheels into a root.
 
     Args:
         root: the root's folder.
+        more: stems of locks besides that of every device.
         work: a folder for what is needed on the way.
         epoch: SOURCE_DATE_EPOCH of the build.
 
@@ -42,19 +50,13 @@ def install_wheels(root: Path, work: Path, epoch: int) -> None:
     """
     wheels = cache_folder() / "wheels"
     wheels.mkdir(exist_ok=True)
-    _pip(
-        "download",
-        "--require-hashes",
-        f"--requirement={LOCK}",
-        f"--find-links={wheels}",
-        f"--dest={wheels}",
-        *_FOR_DEVICE,
-    )
+    wanted = ("--require-hashes", *(f"--requirement={lock}" for lock in locks(more)), f"--find-links={wheels}")
+    _pip("download", *wanted, f"--dest={wheels}", *_FOR_DEVICE)
     ours = build_wheel(work, epoch)
     staged = work / "site"
     # The download has checked each wheel's Python against the device's; pip's install would check it against this one.
     into = ("--no-index", "--no-compile", "--ignore-requires-python", f"--target={staged}", *_FOR_DEVICE)
-    _pip("install", "--require-hashes", f"--requirement={LOCK}", f"--find-links={wheels}", *into)
+    _pip("install", *wanted, *into)
     _pip("install", *into, str(ours))
     shutil.rmtree(staged / "bin", ignore_errors=True)  # programs of the packages; ours is a launcher in config/
     for test_folder in [*staged.rglob("tests"), *staged.rglob("test")]:
@@ -88,9 +90,10 @@ def build_wheel(work: Path, epoch: int) -> Path:
     return next((work / "wheel").glob("safecount-*.whl"))
 
 
-def locked() -> dict[str, str]:
-    """Name and version of every wheel of the lock."""
-    return dict(re.findall(r"^([a-z0-9-]+)==([^ \\]+)", LOCK.read_text(encoding="utf-8"), re.MULTILINE))
+def locked(more: Iterable[str] = ()) -> dict[str, str]:
+    """Name and version of every wheel of the locks."""
+    text = "".join(lock.read_text(encoding="utf-8") for lock in locks(more))
+    return dict(re.findall(r"^([a-z0-9-]+)==([^ \\]+)", text, re.MULTILINE))
 
 
 def _pip(*arguments: str, epoch: int = 0) -> None:

@@ -1,9 +1,13 @@
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from safecount_image.board import BoardKernel, read_board
-from safecount_image.boot import command_line, firmware_config
+from safecount_image.boot import command_line, device_trees, firmware_config, firmware_files
+from safecount_image.errors import BuildError
 from safecount_image.filesystems import Root
+from safecount_image.kernel import Kernel
 
 VERITY = Root(Path("root.erofs"), 4096, "ab" * 32)
 
@@ -30,6 +34,42 @@ def test_each_kernel_has_its_own_initramfs_and_the_newest_board_its_own_section(
     assert text.index("[all]\nkernel=kernel8.img\ninitramfs initramfs8 followkernel") < text.index(
         "[pi5]\nkernel=kernel_2712.img\ninitramfs initramfs_2712 followkernel"
     )
+
+
+def unpacked_kernel(folder: Path, *device_trees: str) -> Kernel:
+    for name in device_trees:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(b"dtb")
+    return Kernel("6.12", folder, folder, folder, {}, frozenset())
+
+
+def test_a_pi_gets_its_firmware_device_trees_and_overlays(tmp_path: Path) -> None:
+    boot = read_board("rpi").boot
+    for name in (*boot.files, "start_cd.elf"):
+        (tmp_path / "firmware/usr/lib/raspi-firmware").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "firmware/usr/lib/raspi-firmware" / name).write_bytes(b"firmware")
+    assert set(firmware_files(tmp_path / "firmware", boot.files)) == set(boot.files)
+    assert "bootcode.bin" in boot.selector_files, "a Pi 3 looks for it on the first partition"
+    trees = ("broadcom/bcm2710-rpi-3-b.dtb", "broadcom/bcm2711-rpi-4-b.dtb", "broadcom/bcm2712-rpi-5-b.dtb")
+    kernel = unpacked_kernel(tmp_path / "kernel", *trees, "broadcom/bcm2708-rpi-zero.dtb", "overlays/imx708.dtbo")
+    assert set(device_trees(kernel, boot.device_trees)) == {
+        "bcm2710-rpi-3-b.dtb", "bcm2711-rpi-4-b.dtb", "bcm2712-rpi-5-b.dtb", "overlays/imx708.dtbo",
+    }  # fmt: skip
+
+
+def test_a_board_that_would_not_start_stops_the_build(tmp_path: Path) -> None:
+    kernel = unpacked_kernel(tmp_path / "kernel", "broadcom/bcm2711-rpi-4-b.dtb")
+    with pytest.raises(BuildError, match="no device tree 'bcm2710"):
+        device_trees(kernel, read_board("rpi").boot.device_trees)
+    with pytest.raises(BuildError, match=r"not one file each of .*start\.elf"):
+        firmware_files(tmp_path, read_board("rpi").boot.files)
+
+
+def test_the_port_for_set_up_is_the_usb_cables_where_the_board_has_one_to_spare() -> None:
+    sections = firmware_config(read_board("rpi")).split("[")
+    gadget = {text.partition("]")[0] for text in sections if "dr_mode=peripheral" in text}
+    assert gadget == {"pi02", "pi4", "pi5"}, "a Pi 3 has its network on that port"
+    assert sections[-1].startswith("all]\nkernel=kernel8.img\n")
 
 
 def test_a_kernel_package_is_known_by_its_flavour() -> None:

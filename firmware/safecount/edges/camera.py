@@ -241,12 +241,19 @@ def _open(library: Any) -> Any:  # noqa: ANN401
     return device
 
 
+_NOT_ON_A_COUNTER = ("pykms", "PIL.Image", "piexif", "pidng.core", "pidng.camdefs", "simplejpeg", "prctl")
+"""What picamera2 loads for its preview, its encoders and its picture files. A counter shows and keeps no picture, so the image
+brings none of it, and names stand there that nothing ever calls."""
+
+
 def _picamera2() -> Any:  # noqa: ANN401
-    """The library, without the screen that its preview would want."""
-    if "pykms" not in sys.modules and not (importlib.util.find_spec("kms") or importlib.util.find_spec("pykms")):
-        screen = ModuleType("pykms")
-        screen.PixelFormat = _AnyName()  # type: ignore[attr-defined]  # looked up, never used
-        sys.modules["pykms"] = screen
+    """The library, without what it would show or keep a picture with."""
+    for name in _NOT_ON_A_COUNTER:
+        whole, _, part = name.partition(".")
+        if not (whole in sys.modules or importlib.util.find_spec(whole)):
+            sys.modules[whole] = _Absent(whole)
+        if part and isinstance(sys.modules.get(whole), _Absent):
+            sys.modules[name] = _Absent(name)
     try:
         library = importlib.import_module("picamera2")
     except ImportError as error:
@@ -255,6 +262,15 @@ def _picamera2() -> Any:  # noqa: ANN401
         ) from error
     library.Picamera2.set_logging(logging.ERROR)
     return library
+
+
+class _Absent(ModuleType):
+    """Stands for a module that is not there: any name may be looked up in it, and is of no use."""
+
+    def __getattr__(self, name: str) -> object:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return sys.modules.get(f"{self.__name__}.{name}") or _AnyName()
 
 
 class _AnyName:
