@@ -85,6 +85,9 @@ bench-delivery: $(DEV_READY) ## Measure sealing and storing, beside age, libsodi
 bench-device: $(DEV_READY) ## Measure the memory of the device's processes, and what they write in a day
 	@PYTHONPATH=tests nice -n 10 $(BIN)/python bench/device.py
 
+bench-validation: $(DEV_READY) ## Hold the interval of validation certificates against the truth of simulated streets (RUNS=1000)
+	@PYTHONPATH=tests nice -n 10 $(BIN)/python bench/validation.py --runs $(or $(RUNS),1000)
+
 picture-setup: $(DEV_READY) ## Take the pictures of docs/setup-page.md anew, in Debian's Chromium
 	@$(BIN)/python bench/setup_page_picture.py
 

@@ -1,33 +1,52 @@
 """How well presses and counts agree, and how sure that is."""
 
+from collections import Counter
+from collections.abc import Sequence
 from random import Random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from safecount.setting_up.agreement import TOLERANCE_S, Agreement, agree, interval, rate_of
+from safecount.setting_up.agreement import (
+    TOLERANCE_S,
+    Passing,
+    Seen,
+    agree,
+    design_effect,
+    interval,
+    rate_of,
+)
 
 SPAN = (0.0, 1000.0)
+Tally = tuple[int, int, int]
+
+
+def tally(passings: Sequence[Passing]) -> Tally:
+    """How many both saw, only the person, only the device."""
+    seen = Counter(one.seen for one in passings)
+    return seen[Seen.BOTH], seen[Seen.PERSON], seen[Seen.DEVICE]
+
+
 times = st.lists(st.floats(0, 1000), max_size=30).map(sorted)
 
 
 def test_presses_a_little_late_are_pairs() -> None:
-    assert agree([10.9, 20.2, 30.0], [10.0, 19.0, 31.5], SPAN) == Agreement(3, 0, 0)
+    assert tally(agree([10.9, 20.2, 30.0], [10.0, 19.0, 31.5], SPAN)) == (3, 0, 0)
 
 
 def test_what_only_one_saw_is_missed_or_extra() -> None:
-    assert agree([10.0, 50.0], [50.5, 90.0], SPAN) == Agreement(1, 1, 1)
+    assert tally(agree([10.0, 50.0], [50.5, 90.0], SPAN)) == (1, 1, 1)
 
 
 def test_two_people_side_by_side_are_two_pairs() -> None:
-    assert agree([10.0, 10.4], [9.8, 10.1], SPAN) == Agreement(2, 0, 0)
-    assert agree([10.0, 10.4], [9.8], SPAN) == Agreement(1, 1, 0)
+    assert tally(agree([10.0, 10.4], [9.8, 10.1], SPAN)) == (2, 0, 0)
+    assert tally(agree([10.0, 10.4], [9.8], SPAN)) == (1, 1, 0)
 
 
 def test_the_ends_of_the_round_are_left_out() -> None:
-    assert agree([1.0, 999.0], [], SPAN) == Agreement(0, 0, 0)
-    assert agree([], [2.0, 500.0], SPAN) == Agreement(0, 0, 1)
+    assert tally(agree([1.0, 999.0], [], SPAN)) == (0, 0, 0)
+    assert tally(agree([], [2.0, 500.0], SPAN)) == (0, 0, 1)
 
 
 @given(times, times)
@@ -46,9 +65,9 @@ def test_pairing_in_order_makes_as_many_pairs_as_can_be_made(pressed: list[float
         return False
 
     most = sum(augment(p, set()) for p in range(len(pressed)))
-    found = agree(pressed, counted, wide)
-    assert found.paired == most
-    assert (found.paired + found.missed, found.paired + found.extra) == (len(pressed), len(counted))
+    paired, missed, extra = tally(agree(pressed, counted, wide))
+    assert paired == most
+    assert (paired + missed, paired + extra) == (len(pressed), len(counted))
 
 
 @pytest.mark.parametrize(
@@ -76,12 +95,24 @@ def test_the_interval_covers_the_true_share(share: float) -> None:
     assert covered >= 0.95 * 400 - 9, "95 % less twice the standard error of 400 tries"
 
 
-@given(st.integers(0, 500), st.integers(0, 50), st.integers(0, 50))
-def test_a_rate_holds_no_exact_count(paired: int, missed: int, extra: int) -> None:
-    seen = Agreement(paired, missed, extra)
-    if not seen.passings:
-        return
-    rate, (low, high) = rate_of(seen), interval(seen.paired, seen.passings)
+def passings(flags: Sequence[bool], apart_s: float) -> list[Passing]:
+    return [Passing(n * apart_s, Seen.BOTH if flag else Seen.PERSON) for n, flag in enumerate(flags)]
+
+
+@given(st.lists(st.booleans(), min_size=1, max_size=300), st.sampled_from([0.5, 10.0]))
+def test_a_rate_holds_no_exact_count(flags: list[bool], apart_s: float) -> None:
+    seen = passings(flags, apart_s)
+    rate, (low, high) = rate_of(seen), interval(sum(flags), len(flags))
     assert rate.passings % 10 == 0
-    assert rate.low <= 100 * low
-    assert rate.high >= 100 * high, "rounded outwards: it covers all that the exact one covers"
+    assert rate.low <= 100 * low + 1e-9
+    assert rate.high >= 100 * high - 1e-9, "rounded outwards, and never narrower than the exact one of single passings"
+
+
+def test_people_who_are_missed_together_make_the_interval_wider() -> None:
+    random = Random("pairs")
+    flags = [flag for _ in range(100) for flag in [random.random() < 0.8] * 2]
+    together = [Passing(n // 2 * 20.0 + n % 2, one.seen) for n, one in enumerate(passings(flags, 1.0))]
+    assert design_effect(together) == pytest.approx(2.0, rel=0.05), "two who share one fate are one"
+    alone = passings(random.sample(flags, len(flags)), 20.0)
+    assert design_effect(alone) == pytest.approx(1.0, abs=0.02)
+    assert rate_of(together).high - rate_of(together).low > 1.3 * (rate_of(alone).high - rate_of(alone).low)

@@ -129,14 +129,14 @@ class SetupServer:
     def _serve(self, connection: socket.socket) -> None:
         try:
             with connection, suppress(OSError, h11.ProtocolError):
-                _Conversation(connection, self._handle).run()
+                Conversation(connection, self._handle).run()
         finally:
             with self._lock:
                 self._open.discard(connection)
             self._room.release()
 
 
-class _Conversation:
+class Conversation:
     """One connection: requests and their answers in turn."""
 
     def __init__(self, connection: socket.socket, handle: Handler) -> None:

@@ -2,11 +2,12 @@
 
 Both give a list of times. The two are paired in order, each passing with at most one press within TOLERANCE_S; what has
 no partner was missed, or counted for nothing. The rate is that of the paired among all, with the exact interval of
-Clopper and Pearson (1934). Pure.
+Clopper and Pearson (1934), widened for people who come together. Pure.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from math import ceil, exp, floor, lgamma, log
 
 from safecount.wire.validation import TENS, Rate
@@ -15,26 +16,30 @@ TOLERANCE_S = 2.5
 """People press within a second or so of what they see, and see somebody cross up to a second before or after the device
 takes the crossing as done."""
 CONFIDENCE = 0.95
+TOGETHER_S = 2.0
+LEAST_CLUSTERS = 5
+"""Fewer say nothing of how much clusters vary."""
 _BISECTIONS = 60
 
 
-@dataclass(frozen=True, slots=True)
-class Agreement:
-    """How many passings both saw, only the person, only the device."""
+class Seen(Enum):
+    """Who took note of a passing."""
 
-    paired: int
-    missed: int
-    extra: int
+    BOTH = 1
+    PERSON = 2
+    DEVICE = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Passing:
+    """Somebody passed at `at_s`: when the device counted it, or when it was pressed if the device did not."""
+
+    at_s: float
+    seen: Seen
 
     @property
-    def passings(self) -> int:
-        return self.paired + self.missed + self.extra
-
-    def __add__(self, other: "Agreement") -> "Agreement":
-        return Agreement(self.paired + other.paired, self.missed + other.missed, self.extra + other.extra)
-
-
-NOTHING_SEEN = Agreement(0, 0, 0)
+    def right(self) -> bool:
+        return self.seen is Seen.BOTH
 
 
 def agree(
@@ -42,12 +47,11 @@ def agree(
     counted_s: Sequence[float],
     span_s: tuple[float, float],
     tolerance_s: float = TOLERANCE_S,
-) -> Agreement:
-    """Compare the two within a span of time.
+) -> list[Passing]:
+    """Compare the two within a span of time; the passings in the order of their time.
 
     Pairs are made in the order of time, which for two lists of points and one tolerance makes as many as can be made.
-    What happened within the tolerance of the span's ends is left out, since its partner may lie outside: a passing is
-    where the device counted it, or where it was pressed if it did not.
+    What happened within the tolerance of the span's ends is left out, since its partner may lie outside.
 
     Args:
         pressed_s: when the person pressed, ascending.
@@ -56,39 +60,62 @@ def agree(
         tolerance_s: how far apart two of one passing may be.
     """
     earliest, latest = span_s[0] + tolerance_s, span_s[1] - tolerance_s
-    paired = missed = extra = 0
+    passings = []
     p = c = 0
     while p < len(pressed_s) or c < len(counted_s):
-        apart = (
-            pressed_s[p] - counted_s[c]
-            if p < len(pressed_s) and c < len(counted_s)
-            else (float("inf") if p == len(pressed_s) else float("-inf"))
-        )
-        if abs(apart) <= tolerance_s:
-            paired += earliest <= counted_s[c] <= latest
+        press = pressed_s[p] if p < len(pressed_s) else float("inf")
+        count = counted_s[c] if c < len(counted_s) else float("inf")
+        if abs(press - count) <= tolerance_s:
+            passings.append(Passing(count, Seen.BOTH))
             p, c = p + 1, c + 1
-        elif apart > 0:
-            extra += earliest <= counted_s[c] <= latest
+        elif count < press:
+            passings.append(Passing(count, Seen.DEVICE))
             c += 1
         else:
-            missed += earliest <= pressed_s[p] <= latest
+            passings.append(Passing(press, Seen.PERSON))
             p += 1
-    return Agreement(paired, missed, extra)
+    return sorted((one for one in passings if earliest <= one.at_s <= latest), key=lambda one: one.at_s)
 
 
-def rate_of(seen: Agreement) -> Rate:
+def rate_of(passings: Sequence[Passing]) -> Rate:
     """The rate as it may leave the device: whole percents, the interval rounded outwards, passings in tens.
 
     Raises:
         ValueError: there was no passing at all.
     """
-    low, high = interval(seen.paired, seen.passings)
-    return Rate(
-        passings=seen.passings // TENS * TENS,
-        percent=round(100 * seen.paired / seen.passings),
-        low=floor(100 * low),
-        high=ceil(100 * high),
-    )
+    right, of = sum(one.right for one in passings), len(passings)
+    effective = max(1, floor(of / design_effect(passings)))
+    # What is between two whole numbers counts for the wider interval on each side.
+    low, _ = interval(right * effective // of, effective)
+    _, high = interval(ceil(right * effective / of), effective)
+    return Rate(of // TENS * TENS, round(100 * right / of), floor(100 * low), ceil(100 * high))
+
+
+def design_effect(passings: Sequence[Passing]) -> float:
+    """By how much more than independent passings these vary, at least 1: people who come together are missed together.
+
+    Those less than TOGETHER_S apart are one cluster; the variance is that of a ratio over clusters (Kish, Survey
+    Sampling, 1965, section 6.3). An exact interval for so much fewer passings is that of Korn and Graubard (Survey
+    Methodology 24, 1998, 193-201).
+    """
+    right, of = sum(one.right for one in passings), len(passings)
+    clusters = _clusters(sorted(passings, key=lambda one: one.at_s))
+    if right in {0, of} or len(clusters) < LEAST_CLUSTERS:
+        return 1.0
+    share = right / of
+    apart = sum((sum(one.right for one in each) - share * len(each)) ** 2 for each in clusters)
+    variance = len(clusters) / (len(clusters) - 1) * apart / of**2
+    return max(1.0, variance / (share * (1 - share) / of))
+
+
+def _clusters(passings: Sequence[Passing]) -> list[list[Passing]]:
+    clusters: list[list[Passing]] = []
+    for one in passings:
+        if clusters and one.at_s - clusters[-1][-1].at_s < TOGETHER_S:
+            clusters[-1].append(one)
+        else:
+            clusters.append([one])
+    return clusters
 
 
 def interval(hits: int, of: int, confidence: float = CONFIDENCE) -> tuple[float, float]:

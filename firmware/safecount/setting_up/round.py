@@ -5,10 +5,11 @@ passings enough.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
-from safecount.setting_up.agreement import NOTHING_SEEN, Agreement, agree, rate_of
+from safecount.setting_up.agreement import Passing, agree, rate_of
 from safecount.wire.validation import LEAST_PASSINGS, LineRate, Rate
 
 MAX_EVENTS = 4000
@@ -61,10 +62,10 @@ class ValidationRound:
             way: agree(sorted(pressed.get(way, ())), sorted(counted.get(way, ())), span_s)
             for way in sorted({*pressed, *counted})
         }
-        whole = sum(seen.values(), NOTHING_SEEN)
+        whole = sorted(chain.from_iterable(seen.values()), key=lambda one: one.at_s)
         return RoundResult(
             minutes=max(1, int((at_s - self.started_s) / 60)),
-            whole=rate_of(whole) if whole.passings >= LEAST_PASSINGS else None,
+            whole=rate_of(whole) if len(whole) >= LEAST_PASSINGS else None,
             rows=_rows(seen),
         )
 
@@ -75,8 +76,8 @@ class ValidationRound:
         return True
 
 
-def _rows(seen: Mapping[Way, Agreement]) -> tuple[LineRate, ...]:
-    return tuple(LineRate(*way, rate_of(one)) for way, one in seen.items() if one.passings >= LEAST_PASSINGS)
+def _rows(seen: Mapping[Way, Sequence[Passing]]) -> tuple[LineRate, ...]:
+    return tuple(LineRate(*way, rate_of(passings)) for way, passings in seen.items() if len(passings) >= LEAST_PASSINGS)
 
 
 def _by_way(events: list[tuple[float, Way]]) -> dict[Way, list[float]]:
