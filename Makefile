@@ -82,6 +82,9 @@ bench-choices: $(DEV_READY) ## Measure what each choice of tracker and line is w
 bench-delivery: $(DEV_READY) ## Measure sealing and storing, beside age, libsodium and persist-queue
 	@PYTHONPATH=tests nice -n 10 $(BIN)/python bench/delivery.py
 
+bench-open: $(DEV_READY) ## Open a million envelopes on all cores, killed once on the way (ENVELOPES=100000 for fewer)
+	@PYTHONPATH=tests nice -n 10 $(BIN)/python bench/open.py --envelopes $(or $(ENVELOPES),1000000)
+
 bench-device: $(DEV_READY) ## Measure the memory of the device's processes, and what they write in a day
 	@PYTHONPATH=tests nice -n 10 $(BIN)/python bench/device.py
 

@@ -1,6 +1,8 @@
 """From the archive to the table: each count once, whatever interrupts; and what gives none is told, a line each."""
 
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,12 +13,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from safecount.errors import UsageError
 from safecount.wire.keyset import Role
 from safecount_ops.controller.archive import Archive
-from safecount_ops.controller.count_commands import refusal_text, whole_table
+from safecount_ops.controller.count_commands import refusal_text, whole_table, write_table
 from safecount_ops.controller.counts import Counts, CountsError, Refusal
+from safecount_ops.controller.home import Home
 from safecount_ops.controller.keys import ReaderKey, reader_key
 from safecount_ops.controller.opening import CHUNK, open_archive, open_kept
 from safecount_ops.controller.pull import pull
 from simulators.chains import MemorySource, chain_of, hours
+from simulators.device import wait_until
 from simulators.keys import keyset, reader
 from simulators.records import HEALTH_RECORD
 
@@ -151,3 +155,46 @@ def test_a_file_that_holds_no_counts_is_told(tmp_path: Path) -> None:
         Counts(tmp_path / "counts.db")
     with pytest.raises(UsageError, match="There is no site"), Counts(tmp_path / "new.db") as empty:
         whole_table(empty, ("nowhere",))
+
+
+_POOL = """
+from safecount_ops.controller.opening import _pool
+import os, time
+pool = _pool(2, [], {})
+print(*sorted({pool.submit(os.getpid).result() for _ in range(20)}), flush=True)
+time.sleep(60)
+"""
+
+
+def test_processes_that_hold_the_keys_end_with_the_one_that_was_killed() -> None:
+    with subprocess.Popen([sys.executable, "-c", _POOL], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        workers = [int(pid) for pid in process.stdout.readline().split()]
+        process.kill()
+    assert workers
+    wait_until(lambda: not any(_runs(pid) for pid in workers), "the workers have ended")
+
+
+def _runs(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"  # nobody may be there to see it off
+
+
+def test_only_sites_with_news_are_written_and_a_cut_before_writing_is_made_good(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    source = MemorySource()
+    with Archive(home.archive) as archive, Counts(home.counts) as counts:
+        source.take("counter-7", chain_of("counter-7", hours(30), KEYSET))
+        pull(source, archive, tmp_path, 1_781_100_000, lambda *_: None)
+        opened(archive, counts)
+        assert write_table(home, counts, 0) == 1
+        other = chain_of("counter-8", [replace(one, site="museum") for one in hours(3)], KEYSET)
+        source.take("counter-8", other)
+        pull(source, archive, tmp_path, 1_781_100_000, lambda *_: None)
+        opened(archive, counts)  # and here it was cut
+        assert write_table(home, counts, counts.opened_up_to()) == 1, "the museum's, which was opened before the cut"
+        assert write_table(home, counts, counts.opened_up_to()) == 0
+    assert sorted(path.name for path in home.table.iterdir()) == ["_written_up_to", "site=museum", "site=station"]

@@ -14,7 +14,7 @@ from safecount_ops.controller.archive import Archive
 from safecount_ops.controller.charts import Truth
 from safecount_ops.controller.counts import Counts
 from safecount_ops.controller.export import WRITERS, rows_of, write_export, write_parquet_days
-from safecount_ops.controller.home import Home, existing, write_private
+from safecount_ops.controller.home import Home, existing, make_folder, write_private
 from safecount_ops.controller.keys import ReaderKey, load_reader_key, reader_files
 from safecount_ops.controller.opening import open_archive
 from safecount_ops.controller.progress import work_bar
@@ -70,15 +70,31 @@ def open_all(home: Home, counts: Counts, keys: list[ReaderKey], *, again: bool =
     """Open, write the Parquet files, and say what it came to, a line a fact."""
     if again:
         counts.try_refused_again()
-    before = counts.count()
-    with Archive(home.archive, read_only=True) as archive:
-        to_do = archive.last_number() - counts.opened_up_to()
-        with work_bar("Open", to_do) as bar:
-            seen = open_archive(archive, counts, keys, bar, os.cpu_count() or 1)
-    table = whole_table(counts)
-    files = write_parquet_days(home.table, table)
-    lines = [f"{seen} envelopes looked at, {counts.count() - before} new counts; {files} days in {home.table}."]
+    before, place = counts.count(), counts.opened_up_to()
+    with Archive(home.archive, read_only=True) as archive, work_bar("Open", archive.last_number() - place) as bar:
+        seen = open_archive(archive, counts, keys, bar, os.cpu_count() or 1)
+    files = write_table(home, counts, place)
+    lines = [f"{seen} envelopes looked at, {counts.count() - before} new counts; {files} days written in {home.table}."]
     return lines + refusal_text(counts)
+
+
+def write_table(home: Home, counts: Counts, place: int) -> int:
+    """Bring the Parquet files up to date with what was opened after `place`, or after the last time that this was done.
+
+    One site is in memory at a time. Gives how many files were written.
+    """
+    make_folder(home.table)
+    try:
+        place = min(place, int(home.written.read_text(encoding="ascii")))
+    except (OSError, ValueError):  # never done, or cut before it was: then all
+        place = 0
+    written, sites = 0, counts.sites(place)
+    with work_bar("Write", len(sites)) as bar:
+        for number, site in enumerate(sites, 1):
+            written += write_parquet_days(home.table, make_table(counts.told(site)))
+            bar(number, len(sites))
+    write_private(home.written, str(counts.opened_up_to()).encode())
+    return written
 
 
 def refusal_text(counts: Counts) -> list[str]:

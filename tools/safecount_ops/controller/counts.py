@@ -163,8 +163,10 @@ class Counts:
         again = self._db.execute("SELECT 1 FROM records WHERE number = ?", (kept.number,)).fetchone()
         return again is not None  # looked at once more, not told once more
 
-    def sites(self) -> list[str]:
-        return [str(row[0]) for row in self._rows("SELECT DISTINCT site FROM records ORDER BY site")]
+    def sites(self, after: int = 0) -> list[str]:
+        """The sites that envelopes with a number above `after` have told of."""
+        rows = self._rows("SELECT DISTINCT site FROM records WHERE number > ? ORDER BY site", (after,))
+        return [str(row[0]) for row in rows]
 
     def told(self, site: str, first: date | None = None, last: date | None = None) -> list[Told]:
         """A site's records by door, kind and time; of the local days from `first` to `last`, where they are given."""

@@ -143,7 +143,7 @@ def write_export(path: Path, kind: str, rows: Sequence[Row]) -> None:
 
 
 def write_parquet_days(folder: Path, table: Table) -> int:
-    """table/site=SITE/DAY.parquet, a file a day; gives how many. A day that has changed is written anew."""
+    """table/site=SITE/DAY.parquet, a file a day. Writes those that are new or have changed; gives how many."""
     ordered = sorted(rows_of(table), key=lambda row: (row.site, row.day, row.kind, row.door, row.start_s))
     files = 0
     for (site, day), rows in groupby(ordered, key=lambda row: (row.site, row.day)):
@@ -152,5 +152,5 @@ def write_parquet_days(folder: Path, table: Table) -> int:
         path, content = inside / f"{day.isoformat()}.parquet", to_parquet(rows)
         if not path.exists() or path.read_bytes() != content:
             write_private(path, content)
-        files += 1
+            files += 1
     return files

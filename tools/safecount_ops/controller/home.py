@@ -55,6 +55,11 @@ class Home:
     def table(self) -> Path:
         return self.folder / "table"
 
+    @property
+    def written(self) -> Path:
+        """Up to which number of the archive the table holds all; readers of Parquet leave such a name out."""
+        return self.table / "_written_up_to"
+
     def collector(self) -> CollectorAddress:
         """The collector named in controller.toml; UsageError if there is none, or the file is not as it must be."""
         path = self.folder / _SETTINGS

@@ -4,11 +4,13 @@ Each envelope's signature is checked once more before it is opened: the archive 
 What cannot be opened is kept as a refusal with its reason, and never becomes a count.
 """
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from threading import Thread
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -140,8 +142,21 @@ def _open_chunk(chunk: Sequence[Kept]) -> list[Opened]:
 
 def _pool(processes: int, seeds: Sequence[bytes], devices: Mapping[str, Sequence[bytes]]) -> ProcessPoolExecutor:
     return ProcessPoolExecutor(
-        processes, mp_context=get_context("spawn"), initializer=_prepare, initargs=(seeds, devices)
+        processes, mp_context=get_context("spawn"), initializer=_begin_work, initargs=(seeds, devices)
     )
+
+
+def _begin_work(seeds: Sequence[bytes], devices: Mapping[str, Sequence[bytes]]) -> None:
+    Thread(target=_leave_with_the_parent, daemon=True).start()
+    _prepare(seeds, devices)
+
+
+def _leave_with_the_parent() -> None:
+    """A parent that is killed tells its pool nothing, and the reader keys would stay in memory for good."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+    os._exit(1)
 
 
 def _done(result: list[Opened]) -> "Future[list[Opened]]":
