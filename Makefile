@@ -63,6 +63,9 @@ image: $(RUN_READY) ## Build the card's image into build/image/BOARD (MIRROR=htt
 test-image: $(DEV_READY) image ## Look into the built image (BOARD=)
 	@BOARD=$(BOARD) $(BIN)/python -m pytest -m image tests/image
 
+rehearse-rpi: $(DEV_READY) ## Build the Raspberry Pi's image from a stand-in archive and start it on QEMU's Pi 3 (as root)
+	@$(BIN)/python -m pytest -x -m image tests/board_rpi
+
 reproduce: $(RUN_READY) ## Build the image twice, as two builders on two days, and compare (BOARD=)
 	@$(IMAGE) reproduce $(BOARD)
 
@@ -109,7 +112,7 @@ lint: $(DEV_READY) ## Check style, types and shell scripts
 	@$(BIN)/ruff format --check $(CODE)
 	@$(BIN)/mypy firmware/safecount tools/safecount_ops image-build/safecount_image tests $(wildcard bench/*.py)
 	@$(BIN)/shellcheck .ci/run
-	@$(BIN)/shellcheck --shell=dash image-build/initramfs/init
+	@$(BIN)/shellcheck --shell=dash image-build/initramfs/init config/usr/libexec/safecount/restart config/usr/libexec/safecount/gadget
 
 fix: $(DEV_READY) ## Mend what the linters can mend themselves
 	@$(BIN)/ruff check --fix $(CODE)

@@ -36,6 +36,18 @@ def locks(more: Iterable[str]) -> list[Path]:
     return [LOCK, *(LOCK.with_stem(stem) for stem in more)]
 
 
+def fetch_wheels(more: Iterable[str]) -> Path:
+    """Have the wheels of the locks in the cache; the folder that they are in. Raise BuildError where one is not to be had."""
+    wheels = cache_folder() / "wheels"
+    wheels.mkdir(exist_ok=True)
+    _pip("download", *_wanted(more, wheels), f"--dest={wheels}", *_FOR_DEVICE)
+    return wheels
+
+
+def _wanted(more: Iterable[str], wheels: Path) -> list[str]:
+    return ["--require-hashes", *(f"--requirement={lock}" for lock in locks(more)), f"--find-links={wheels}"]
+
+
 def install_wheels(root: Path, more: Iterable[str], work: Path, epoch: int) -> None:
     """Put the wheels into a root.
 
@@ -48,15 +60,13 @@ def install_wheels(root: Path, more: Iterable[str], work: Path, epoch: int) -> N
     Raises:
         BuildError: a wheel is not to be had, or is not the one that the lock names.
     """
-    wheels = cache_folder() / "wheels"
-    wheels.mkdir(exist_ok=True)
-    wanted = ("--require-hashes", *(f"--requirement={lock}" for lock in locks(more)), f"--find-links={wheels}")
-    _pip("download", *wanted, f"--dest={wheels}", *_FOR_DEVICE)
+    more = tuple(more)
+    wheels = fetch_wheels(more)
     ours = build_wheel(work, epoch)
     staged = work / "site"
     # The download has checked each wheel's Python against the device's; pip's install would check it against this one.
     into = ("--no-index", "--no-compile", "--ignore-requires-python", f"--target={staged}", *_FOR_DEVICE)
-    _pip("install", *wanted, *into)
+    _pip("install", *_wanted(more, wheels), *into)
     _pip("install", *into, str(ours))
     shutil.rmtree(staged / "bin", ignore_errors=True)  # programs of the packages; ours is a launcher in config/
     for test_folder in [*staged.rglob("tests"), *staged.rglob("test")]:

@@ -55,7 +55,7 @@ def test_the_measure_finds_a_unit_that_is_open(root: Path, toolbox: Toolbox, tmp
 
 def test_each_service_that_is_not_root_has_a_user_of_the_image(root: Path) -> None:
     users = {line.split(":")[0] for line in (root / "etc/passwd").read_text().splitlines()}
-    roots = {"rauc.service", "safecount-data.service", "safecount-folders.service", "safecount-restart.service"}
+    roots = {"rauc.service", *(f"safecount-{name}.service" for name in ("data", "folders", "restart", "gadget"))}
     for unit in services():
         user = re.search(r"^User=(\S+)$", (UNITS / unit).read_text(), re.MULTILINE)
         assert (user is None) == (unit in roots), unit
