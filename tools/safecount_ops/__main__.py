@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "Count a clip whose truth is known, and tell what was missed and what was extra.",
     ),
     "label": ("enrolment.label:command", "Print the label sheet of freshly flashed devices."),
+    "privacy-audit": ("privacy_audit.command:command", "Attack the release path, and tell what it shows of a person."),
     "release": ("release.command:command", "Sign releases, publish them, and roll them out."),
     "replay": ("desk.replay:command", "Draw boxes, paths and lines over a clip, for tuning at a desk."),
     "run": ("desk.run:command", "Count people in a clip and leave a report."),
