@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 
 from safecount.edges.durable_file import replace_file
+from safecount.edges.identity import load_identity
 from safecount.settings import read_site
+from safecount.wire.enrolment import setup_code_bytes
 from safecount.wire.scene import SilhouetteLevel
-from safecount.wire.setup_session import Proposal, encode_proposal
+from safecount.wire.setup_session import Proposal, code_text, encode_proposal
 from safecount.wire.site_code import CodeLine, Side
 from simulators.device import DEVICE, wait_until
 from simulators.door_show import DoorShow
@@ -91,3 +93,15 @@ def test_without_a_session_there_is_no_page_and_nothing_is_kept(setup: Setup) ->
     )
     time.sleep(1.0)
     assert (setup.device.part("site") / "site.toml").read_bytes() == before
+
+
+def test_the_button_opens_the_page_for_whoever_has_the_label(setup: Setup) -> None:
+    label = load_identity(*(setup.device.part(name) for name in ("provision", "seal", "uplink"))).label
+    setup.press_button(11.0)
+    setup.press_button(0.3)
+    found = setup.say("", r"Set-up page: (http://\S+)/ code on the label for 30 minutes\.")
+    setup.base = found[1]
+    with setup.device.running("setup"):
+        wait_until(setup.answers, "the page opens")
+        setup.enter(code_text(setup_code_bytes(label.secret)))
+        assert setup.look()["site"] == "station"

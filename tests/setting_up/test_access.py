@@ -5,9 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from safecount.setting_up.access import MAX_ATTEMPTS, Access, Admitted, Denial
-from safecount.wire.setup_session import CODE_BYTES, SetupSession, code_text, digest_of_code
+from safecount.wire.enrolment import SETUP_CODE_BYTES
+from safecount.wire.setup_session import SetupSession, code_text, digest_of_code
 
-CODE = code_text(bytes(range(CODE_BYTES)))
+CODE = code_text(bytes(range(SETUP_CODE_BYTES)))
 
 
 def access(opened_s: int = 100, minutes: int = 30) -> Access:

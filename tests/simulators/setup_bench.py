@@ -4,6 +4,7 @@ import os
 import re
 import select
 import socket
+import struct
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -25,6 +26,7 @@ class Setup:
 
     device: DeviceFolder
     console: int
+    button: int
     base: str = ""
     token: str = ""
 
@@ -46,6 +48,13 @@ class Setup:
         found = self.say("setup", r"Set-up page: (http://\S+)/ code (\S+) for 30 minutes\.")
         self.base = found[1]
         return found[2]
+
+    def press_button(self, held_s: float) -> None:
+        """Press the board's button, as the kernel tells it (struct input_event)."""
+        events = [struct.pack("llHHi", second, micros, 1, 141, value) for second, micros, value in (
+            (100, 0, 1), (100 + int(held_s), round(held_s % 1 * 1e6), 0),
+        )]  # fmt: skip
+        os.write(self.button, b"".join(events))
 
     def post(self, name: str, **fields: object) -> requests.Response:
         headers = {"Origin": self.base, "Authorization": f"Bearer {self.token}"}
@@ -79,18 +88,21 @@ def setup_bench(folder: Path) -> Iterator[Setup]:
     """An enrolled device whose provisioning listens on its console; the other processes are the test's to start."""
     device = DeviceFolder(folder)
     ours, console = os.openpty()
+    os.mkfifo(folder / "button")
+    button = os.open(folder / "button", os.O_RDWR)
     device.configure(
-        f'[provision]\nboot_file = "{folder}/none"\nserial_port = "{os.ttyname(console)}"\n'
+        f'[provision]\nboot_file = "{folder}/none"\nbutton = "{folder}/button"\nserial_port = "{os.ttyname(console)}"\n'
         f'[setup]\ninterface = ""\naddress = "127.0.0.1"\nport = {_free_port()}\n'
     )
     for name in RUN_FOLDERS:
         (folder / "run" / name).mkdir()
     device.enrol("https://collector.invalid", Authority(folder))
     with ExitStack() as stack:
+        stack.callback(os.close, button)
         stack.callback(os.close, ours)
         stack.callback(os.close, console)
         stack.enter_context(device.running("provision"))
-        one = Setup(device, ours)
+        one = Setup(device, ours, button)
         one.say("serial", r"sc-\w+\r\n", again_s=0.5)
         yield one
 

@@ -4,26 +4,24 @@ It has the identity key and the network; no camera and no spool. Only a code tha
 taken, and only while the device belongs to nobody.
 """
 
-import secrets
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from safecount.edges.button import Button
 from safecount.edges.clock import SystemClock, file_date_s
 from safecount.edges.durable_file import remove_file, replace_file
 from safecount.edges.identity import Identity, load_identity
 from safecount.edges.serial_console import SerialConsole
-from safecount.edges.session_file import write_session
 from safecount.edges.small_file import WatchedFiles, read_small
 from safecount.edges.systemd import ServiceManager, StopRequest
 from safecount.errors import SafecountError
 from safecount.provisioning.enrolment_flow import TABLE, TOLD, Event, Owner, Refusal, State, judge, step
 from safecount.roles.enrolling import Enrolling, knows_zone
-from safecount.roles.site_lines import keep_proposal
+from safecount.roles.setup_opening import SetupOpening
 from safecount.settings import Settings, read_settings
 from safecount.wire.enrolment import encode_label
-from safecount.wire.setup_session import CODE_BYTES, SetupSession, code_text, digest_of_code
 from safecount.wire.site_code import MAX_SITE_CODE_CHARACTERS, SITE_CODE_PREFIX, SiteCode
 from safecount.wire.values import ClockQuality
 
@@ -54,8 +52,9 @@ def run(settings_file: Path) -> None:
         stop = stack.enter_context(StopRequest())
         port = settings.provision.serial_port
         console = stack.enter_context(SerialConsole(Path(port))) if port else None
+        button = stack.enter_context(Button(settings.provision.button))
         manager.ready()
-        _ProvisionProcess(settings, identity, console).run(manager, stop)
+        _ProvisionProcess(settings, identity, console, button).run(manager, stop)
         manager.stopping()
 
 
@@ -70,7 +69,7 @@ class _Attempts:
 class _ProvisionProcess:
     """Remembers the state and the one code that it was given."""
 
-    def __init__(self, settings: Settings, identity: Identity, console: SerialConsole | None) -> None:
+    def __init__(self, settings: Settings, identity: Identity, console: SerialConsole | None, button: Button) -> None:
         self._settings = settings
         self._identity = identity
         self._console = console
@@ -82,8 +81,7 @@ class _ProvisionProcess:
         self._boot_watch = WatchedFiles(self._boot_file)
         self._kept = settings.folders.provision / CODE_FILE
         self._renewal_due_s = 0.0
-        self._proposals = WatchedFiles(settings.folders.proposal_file)
-        self._proposals.changed()
+        self._setup = SetupOpening(settings, identity, button, self._say)
 
     def run(self, manager: ServiceManager, stop: StopRequest) -> None:
         self._take_file(self._kept)  # a code that was taken before the power went
@@ -93,8 +91,7 @@ class _ProvisionProcess:
                 self._take_file(self._boot_file)
             for line in self._console.lines() if self._console else ():
                 self._hear(line.strip())
-            if self._proposals.changed():
-                self._keep_proposal()
+            self._setup.look()
             if (self._state, Event.RETRY_DUE) in TABLE and time.monotonic() >= self._attempts.due_s:
                 self._move(Event.RETRY_DUE)
             if self._state is State.ENROLLING:
@@ -112,7 +109,7 @@ class _ProvisionProcess:
             case "serial":
                 self._say(self._identity.serial)
             case "setup":
-                self._open_setup()
+                self._setup.open_told()
             case "label" if self._state is State.BLANK:
                 self._say(encode_label(self._identity.label))
             case "label":
@@ -124,26 +121,6 @@ class _ProvisionProcess:
                     self._say(each)
             case _:
                 self._say("There is no such command; `help` tells which there are.")
-
-    def _open_setup(self) -> None:
-        """Open a session of the set-up page, in the place of one that is open."""
-        where, now_s = self._settings.setup, int(time.monotonic())
-        code = code_text(secrets.token_bytes(CODE_BYTES))
-        session = SetupSession(now_s, now_s + where.minutes * 60, digest_of_code(code))
-        try:
-            write_session(self._settings.folders.session_file, session)
-        except OSError:
-            self._say("The set-up page cannot be opened: the device's memory takes nothing.")
-            return
-        self._say(f"Set-up page: http://{where.address}:{where.port}/ code {code} for {where.minutes} minutes.")
-
-    def _keep_proposal(self) -> None:
-        """The set-up page would have other lines."""
-        try:
-            if keep_proposal(self._settings.folders):
-                self._say("The site's lines were changed on the set-up page.")
-        except OSError:
-            self._say(TOLD[State.DISK_FAILED])
 
     def _take_file(self, path: Path) -> None:
         try:

@@ -6,6 +6,7 @@ neither can be claimed without the key. The label carries the ownership secret: 
 """
 
 import base64
+import hmac
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -18,6 +19,7 @@ from safecount.wire.errors import Reason, UntrustedInput
 
 SECRET_BYTES = 16
 FINGERPRINT_BYTES = 32
+SETUP_CODE_BYTES = 5
 SERIAL_MAX_BYTES = 24
 LABEL_PREFIX = "SL1:"
 LABEL_VERSION = 1
@@ -44,6 +46,11 @@ def device_name(serial: str, envelope_key: Ed25519PublicKey) -> str:
 def fingerprint(key: Ed25519PublicKey) -> bytes:
     """SHA-256 of the 32 raw bytes."""
     return sha256(key.public_bytes_raw()).digest()
+
+
+def setup_code_bytes(secret: bytes) -> bytes:
+    """The set-up code that stands on the label, from its ownership secret: what opens the page after the button."""
+    return hmac.digest(secret, b"safecount set-up code 1", "sha256")[:SETUP_CODE_BYTES]
 
 
 def fingerprint_text(key: bytes) -> str:

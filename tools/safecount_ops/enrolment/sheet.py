@@ -8,7 +8,8 @@ import segno
 from fpdf import FPDF
 from fpdf.enums import XPos, YPos
 
-from safecount.wire.enrolment import Label, encode_label
+from safecount.wire.enrolment import Label, encode_label, setup_code_bytes
+from safecount.wire.setup_session import code_text
 
 QUIET_MODULES = 4
 """The white edge that ISO/IEC 18004 asks for."""
@@ -86,6 +87,7 @@ def _draw_label(pdf: FPDF, label: Label, left_mm: float, top_mm: float) -> None:
         (8.0, bold, label.serial),
         (6.0, "", "Key SHA-256"),
         *((6.0, "", groups(label.fingerprint.hex()[start : start + 16])) for start in range(0, 64, 16)),
+        (6.5, "", f"Set-up code {code_text(setup_code_bytes(label.secret))}"),
         (5.0, "", "Who has this code owns the device."),
     ]
     y_mm = top_mm + 3
@@ -93,7 +95,7 @@ def _draw_label(pdf: FPDF, label: Label, left_mm: float, top_mm: float) -> None:
         pdf.set_font("helvetica" if size != 6.0 or line.startswith(("Serial", "Key")) else "courier", style, size)
         pdf.set_xy(text_mm, y_mm)
         pdf.cell(LABEL_MM[0] - side_mm - 2, 3.2, line)
-        y_mm += 3.4
+        y_mm += 3.2
 
 
 def save_cards(heading: str, facts: Sequence[str], cards: Sequence[Card], path: Path) -> None:
