@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 from functools import cache
+from pathlib import Path
 
 import pytest
 
@@ -19,12 +20,28 @@ def need(program: str) -> str:
     if found := shutil.which(program, path=path):
         return found
     package = PACKAGES.get(program, program)
-    if os.geteuid() == 0 and shutil.which("apt-get"):
-        install = ["apt-get", "install", "-y", "-q", "--no-install-recommends", package]
-        environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-        if subprocess.run(install, check=False, capture_output=True, env=environment).returncode:
-            subprocess.run(["apt-get", "update", "-q"], check=False, capture_output=True)
-            subprocess.run(install, check=False, capture_output=True, env=environment)
-        if found := shutil.which(program, path=path):
-            return found
+    _install(package)
+    if found := shutil.which(program, path=path):
+        return found
     pytest.fail(f"This test needs {program}; install it: apt-get install {package}", pytrace=False)
+
+
+@cache
+def need_file(name: str, package: str) -> Path:
+    """A file of a package below the folder of libraries; a test that cannot have it fails, and never skips."""
+    for attempt in range(2):
+        if found := sorted(Path("/usr/lib").glob(f"*-linux-gnu/{name}")):
+            return found[0]
+        if attempt == 0:
+            _install(package)
+    pytest.fail(f"This test needs {name}; install it: apt-get install {package}", pytrace=False)
+
+
+def _install(package: str) -> None:
+    if os.geteuid() != 0 or not shutil.which("apt-get"):
+        return
+    install = ["apt-get", "install", "-y", "-q", "--no-install-recommends", package]
+    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    if subprocess.run(install, check=False, capture_output=True, env=environment).returncode:
+        subprocess.run(["apt-get", "update", "-q"], check=False, capture_output=True)
+        subprocess.run(install, check=False, capture_output=True, env=environment)

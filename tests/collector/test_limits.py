@@ -68,11 +68,11 @@ def test_exclusions_grow_end_by_themselves_and_are_seen_by_other_processes(tmp_p
         0,
     ]
     assert ours.add("device:a", "noise", 60, 200_000).strikes == 1
-    theirs.readmit("device:a")
+    theirs.readmit("device:a", 200_000, "me")
     ours.refresh(200_000)
     assert ours.left_s("device:a", 200_000) == 0
     with pytest.raises(UsageError, match="not excluded"):
-        ours.readmit("device:a")
+        ours.readmit("device:a", 200_000, "me")
     for one in databases:
         one.close()
 

@@ -1,10 +1,11 @@
 """The real collector, as a process of its own on loopback, for everybody's tests."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization
@@ -31,13 +32,15 @@ class RunningCollector:
     process: subprocess.Popen[str] | None = None
     devices_url: str = ""
     pull_url: str = ""
+    environment: dict[str, str] = field(default_factory=dict, kw_only=True)
 
     @property
     def ca_file(self) -> Path:
         return self.folder / "keys" / "ca.pem"
 
     def start(self) -> None:
-        self.process = subprocess.Popen([*_OPS, "serve", str(self.folder)], stdout=subprocess.PIPE, text=True)
+        command, environment = [*_OPS, "serve", str(self.folder)], {**os.environ, **self.environment}
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
         if self.process.stdout is None:
             raise AssertionError("its output is piped")
         self.devices_url, self.pull_url = (self.process.stdout.readline().split()[1] for _ in range(2))
@@ -53,7 +56,7 @@ class RunningCollector:
         self.process = None
         return code
 
-    def add_device(self, name: str, key: str = "", identity: str = "") -> HttpsSettings:
+    def add_device(self, name: str, key: str = "", identity: str = "", tenant: str = "default") -> HttpsSettings:
         """Register a device with the signing key of that text, and tell how it comes here. `identity`: the files' name."""
         tls_key = ec.generate_private_key(ec.SECP256R1())
         stem = self.folder / (identity or name)
@@ -67,7 +70,7 @@ class RunningCollector:
         )
         public = signing_key(key or name).public_key().public_bytes_raw().hex()
         tls = ("--tls-key", public_file, "--certificate", certificate)
-        collector_command("add-device", self.folder, name, "--key", public, *tls)
+        collector_command("add-device", self.folder, name, "--key", public, *tls, "--tenant", tenant)
         return HttpsSettings(self.devices_url, self.ca_file, certificate, key_file)
 
     def receipt_key(self) -> Ed25519PublicKey:
@@ -81,13 +84,15 @@ class RunningCollector:
 
 
 @contextmanager
-def running_collector(folder: Path, more: str = "") -> Iterator[RunningCollector]:
+def running_collector(
+    folder: Path, more: str = "", environment: dict[str, str] | None = None
+) -> Iterator[RunningCollector]:
     """A collector with free ports, whose keysets are signed with the key of the text "root". `more`: settings (TOML)."""
     root = signing_key("root").public_key().public_bytes_raw().hex()
     collector_command("init", folder, "--device-port", "0", "--people-port", "0", "--root-key", root)
     with (folder / "collector.toml").open("a", encoding="utf-8") as settings:
         settings.write(more)
-    running = RunningCollector(folder)
+    running = RunningCollector(folder, environment=environment or {})
     running.start()
     try:
         yield running

@@ -12,6 +12,7 @@ from safecount_ops.collector.authority import Authority, private_pem, write_priv
 from safecount_ops.collector.database import Database
 from safecount_ops.collector.intake import create_receipt_key, read_receipt_key, utc_now_s
 from safecount_ops.collector.limits import Exclusions
+from safecount_ops.collector.people_commands import PEOPLE_COMMANDS, who
 from safecount_ops.collector.registry import DEFAULT_TENANT, METRICS, PULL, TOKEN_DAYS, Registry
 from safecount_ops.collector.settings import SETTINGS_FILE, DevicePort, PeoplePort, read_settings, settings_text
 
@@ -107,7 +108,7 @@ def add_device(  # noqa: PLR0917 - one parameter an option
 @click.argument("active", type=click.BOOL, metavar="yes|no")
 def set_active(folder: Path, name: str, *, active: bool) -> None:
     """Turn the device NAME away from now on (no), or let it in again (yes). What it sent is kept."""
-    _registry(folder).set_active(name, active=active)
+    _registry(folder).set_active(name, utc_now_s(), who(), active=active)
 
 
 @command.command()
@@ -115,7 +116,7 @@ def set_active(folder: Path, name: str, *, active: bool) -> None:
 @click.argument("name")
 def release(folder: Path, name: str) -> None:
     """Take envelopes again of the device NAME, which is held for what it signed. The evidence is kept."""
-    _registry(folder).release(name)
+    _registry(folder).release(name, utc_now_s(), who())
 
 
 @command.command()
@@ -131,7 +132,7 @@ def excluded(folder: Path) -> None:
 @click.argument("subject")
 def readmit(folder: Path, subject: str) -> None:
     """Let SUBJECT (device:NAME or address:ADDRESS) in again at once."""
-    _exclusions(folder).readmit(subject)
+    _exclusions(folder).readmit(subject, utc_now_s(), who())
 
 
 @command.command()
@@ -179,3 +180,7 @@ def _tls_key(file: Path) -> ec.EllipticCurvePublicKey:
     if not isinstance(key, ec.EllipticCurvePublicKey):
         raise UsageError(f"The public key {file} must be one of P-256.")
     return key
+
+
+for _one in PEOPLE_COMMANDS:
+    command.add_command(_one)

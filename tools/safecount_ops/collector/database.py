@@ -44,6 +44,9 @@ class Database:
         with _translated(), self._engine.begin() as connection:
             yield connection
 
+    def lock(self, connection: Connection, name: str) -> None:
+        """Hold everybody else who asks for the same lock until this transaction ends. SQLite has one writer anyway."""
+
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """One transaction that sees one state, and keeps nobody from writing."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from sqlalchemy import select
 
 from safecount.errors import UsageError
+from safecount_ops.collector import audit
 from safecount_ops.collector.database import Database, DatabaseUnavailable
 from safecount_ops.collector.tables import exclusion
 
@@ -115,6 +116,7 @@ class Exclusions:
             else:
                 connection.execute(exclusion.update().where(exclusion.c.subject == subject).values(**values))
             connection.execute(exclusion.delete().where(exclusion.c.until < now_s - FORGIVEN_AFTER_S))
+            audit.append(self._database, connection, audit.Act(now_s, "collector", "exclude", subject))
         self._until = {**self._until, subject: made.until_s}
         return made
 
@@ -125,8 +127,9 @@ class Exclusions:
             rows = connection.execute(query).all()
         return [Exclusion(row.subject, row.since, row.until, row.reason, row.strikes) for row in rows]
 
-    def readmit(self, subject: str) -> None:
+    def readmit(self, subject: str, now_s: int, who: str) -> None:
         """Let a subject in again at once; UsageError if it is not excluded."""
         with self._database.writing() as connection:
             if connection.execute(exclusion.delete().where(exclusion.c.subject == subject)).rowcount != 1:
                 raise UsageError(f"{subject} is not excluded; `safecount-ops collector excluded` tells who is.")
+            audit.append(self._database, connection, audit.Act(now_s, who, "readmit", subject))

@@ -12,6 +12,7 @@ from safecount.errors import UsageError
 from safecount.wire.envelope import DEVICE_MAX_BYTES
 from safecount.wire.errors import Reason, UntrustedInput
 from safecount.wire.keyset import verify_keyset
+from safecount_ops.collector import audit
 from safecount_ops.collector.database import Database
 from safecount_ops.collector.tables import device, keyset, tenant, token
 
@@ -90,19 +91,25 @@ class Registry:
             else:
                 connection.execute(device.update().where(device.c.name == name).values(key=key, active=True))
 
-    def set_active(self, name: str, *, active: bool) -> None:
+    def set_active(self, name: str, now_s: int, who: str, *, active: bool) -> None:
         """Turn a device away from now on, or let it in again."""
         with self._database.writing() as connection:
-            changed = connection.execute(device.update().where(device.c.name == name).values(active=active))
-            if changed.rowcount != 1:
+            changed = device.update().where(device.c.name == name).values(active=active).returning(device.c.tenant)
+            owner = connection.execute(changed).scalar_one_or_none()
+            if owner is None:
                 raise UsageError(f"There is no device {name} here.")
+            act = "let-in" if active else "turn-away"
+            audit.append(self._database, connection, audit.Act(now_s, who, act, name, owner))
 
-    def release(self, name: str) -> None:
+    def release(self, name: str, now_s: int, who: str) -> None:
         """Let a device that is held send again. What held it stays on record."""
+        held = (device.c.name == name) & device.c.held_at.is_not(None)
         with self._database.writing() as connection:
-            held = (device.c.name == name) & device.c.held_at.is_not(None)
-            if connection.execute(device.update().where(held).values(held_at=None)).rowcount != 1:
+            released = device.update().where(held).values(held_at=None).returning(device.c.tenant)
+            owner = connection.execute(released).scalar_one_or_none()
+            if owner is None:
                 raise UsageError(f"There is no device {name} here that is held.")
+            audit.append(self._database, connection, audit.Act(now_s, who, "release", name, owner))
 
     def find_device(self, name: str) -> Device | None:
         with self._database.reading() as connection:

@@ -19,9 +19,12 @@ from safecount_ops.collector.gate import CLIENT_CERTIFICATE, Gate
 from safecount_ops.collector.intake import Intake, read_receipt_key
 from safecount_ops.collector.limits import Exclusions
 from safecount_ops.collector.metrics import Metrics
+from safecount_ops.collector.pages import Pages, pages_router
+from safecount_ops.collector.pam_passwords import PamPasswords
+from safecount_ops.collector.people import People
 from safecount_ops.collector.registry import Registry
 from safecount_ops.collector.settings import CollectorSettings, DevicePort, PeoplePort
-from safecount_ops.collector.web import device_app, pull_app
+from safecount_ops.collector.web import device_app, people_app
 from safecount_ops.enrolment.tokens import Tokens
 
 _IDLE_S = 30
@@ -81,7 +84,9 @@ def serve(settings: CollectorSettings) -> None:
     intake = Intake(database, read_receipt_key(settings.keys / "receipt.key.pem"))
     enrolment = enrolment_router(Authority(settings.keys), Registry(database), Tokens.in_folder(settings.folder))
     limits, metrics, exclusions = settings.limits, Metrics(), Exclusions(database)
-    apps = device_app(intake, metrics, limits.body_s, enrolment), pull_app(database, metrics, limits.body_s)
+    people = People(database, PamPasswords(settings.login.pam_service))
+    pages = pages_router(Pages(database, people, exclusions))
+    apps = device_app(intake, metrics, limits.body_s, enrolment), people_app(database, metrics, limits.body_s, pages)
     device_gate, people_gate = (Gate(app, limits, exclusions, metrics) for app in apps)
     ports: list[tuple[DevicePort | PeoplePort, Gate, ssl.VerifyMode]] = [
         (settings.devices, device_gate, ssl.CERT_OPTIONAL),
@@ -89,7 +94,7 @@ def serve(settings: CollectorSettings) -> None:
     ]
     listeners = [_listen(port) for port, _, _ in ports]
     servers = [_server(settings, app, clients) for _, app, clients in ports]
-    for what, listener in zip(("devices", "controllers"), listeners, strict=True):
+    for what, listener in zip(("devices", "people"), listeners, strict=True):
         host, port = listener.getsockname()[:2]
         print(f"{what}: https://{f'[{host}]' if ':' in host else host}:{port}", flush=True)
     try:

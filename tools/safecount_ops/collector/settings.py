@@ -9,7 +9,7 @@ from safecount.errors import UsageError
 
 SETTINGS_FILE = "collector.toml"
 
-Table = TypeVar("Table", "DevicePort", "PeoplePort", "Limits")
+Table = TypeVar("Table", "DevicePort", "PeoplePort", "Limits", "Login")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +57,13 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Login:
+    """How people prove who they are. `pam_service`: the file in /etc/pam.d that tells how passwords are checked."""
+
+    pam_service: str = "safecount-collector"
+
+
+@dataclass(frozen=True, slots=True)
 class CollectorSettings:
     """The folder and what its `collector.toml` says."""
 
@@ -64,6 +71,7 @@ class CollectorSettings:
     devices: DevicePort = field(default_factory=DevicePort)
     people: PeoplePort = field(default_factory=PeoplePort)
     limits: Limits = field(default_factory=Limits)
+    login: Login = field(default_factory=Login)
 
     @property
     def keys(self) -> Path:
@@ -86,13 +94,14 @@ def read_settings(folder: Path) -> CollectorSettings:
         ) from error
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(f"The settings in {path} cannot be read: {error}.") from error
-    if unknown := content.keys() - {"devices", "people", "limits"}:
+    if unknown := content.keys() - {"devices", "people", "limits", "login"}:
         raise UsageError(f"{path} has an unknown table: {min(unknown)}.")
     return CollectorSettings(
         folder.absolute(),
         _table(content, "devices", DevicePort, path),
         _table(content, "people", PeoplePort, path),
         _table(content, "limits", Limits, path),
+        _table(content, "login", Login, path),
     )
 
 

@@ -9,6 +9,7 @@ from safecount.wire.envelope import Envelope
 from safecount.wire.errors import Reason
 from safecount.wire.pull import MAX_EPOCHS
 from safecount_ops.collector.chain_rules import EVIDENCE, Place, Stored, judge
+from safecount_ops.collector.health import save_newest
 from safecount_ops.collector.tables import chain, device, envelope, evidence, keyset
 
 MAX_EVIDENCE = 16
@@ -189,6 +190,7 @@ def _save(connection: Connection, devices: Iterable[_Device], now_s: int) -> Non
         connection.execute(envelope.insert(), rows)
     for one in changed:
         _save_device(connection, one, now_s)
+    save_newest(connection, {one.number: one.new for one in changed}, now_s)
 
 
 def _save_chains(connection: Connection, one: _Device, now_s: int) -> None:

@@ -4,6 +4,7 @@ Times are UTC seconds. Nothing here can be opened by the collector: `envelope.ra
 """
 
 from sqlalchemy import (
+    DDL,
     BigInteger,
     Boolean,
     Column,
@@ -15,7 +16,9 @@ from sqlalchemy import (
     String,
     Table,
     UniqueConstraint,
+    event,
 )
+from sqlalchemy.schema import ExecutableDDLElement
 
 metadata = MetaData()
 
@@ -110,3 +113,70 @@ exclusion = Table(
     Column("reason", String(96), nullable=False),
     Column("strikes", Integer, nullable=False),
 )
+
+health = Table(
+    "health",
+    metadata,
+    Column("device", ForeignKey("device.number"), primary_key=True),  # its newest record only
+    Column("epoch", BigInteger, nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("received_at", BigInteger, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("version", String(64), nullable=False),
+    Column("slot", String(1), nullable=False),
+    Column("temperature", Integer),
+    Column("disk_free", Integer, nullable=False),
+    Column("camera", Integer, nullable=False),
+    Column("accelerator", Integer, nullable=False),
+    Column("clock", Integer, nullable=False),
+    Column("dropped", BigInteger, nullable=False),
+    Column("keyset", BigInteger, nullable=False),
+    Column("troubles", BigInteger, nullable=False),
+    Column("update_state", Integer, nullable=False),
+    Column("update_reason", Integer, nullable=False),
+)
+
+person = Table(
+    "person",
+    metadata,
+    Column("name", String(64), primary_key=True),  # as PAM has it
+    Column("role", String(16), nullable=False),
+    Column("tenant", ForeignKey("tenant.name")),  # null: sees all
+    Column("code_secret", String(64), nullable=False),  # of one-time codes (RFC 6238), base32
+    Column("code_step", BigInteger, nullable=False),  # the last one that was used
+    Column("failed", Integer, nullable=False),  # attempts since the last that held
+    Column("locked_until", BigInteger, nullable=False),
+    Column("active", Boolean, nullable=False),
+    Column("added_at", BigInteger, nullable=False),
+)
+
+session = Table(
+    "session",
+    metadata,
+    Column("digest", LargeBinary(32), primary_key=True),  # SHA-256 of the cookie
+    Column("person", ForeignKey("person.name"), nullable=False),
+    Column("form_key", String(64), nullable=False),  # what a form of this session must bring
+    Column("began_at", BigInteger, nullable=False),
+    Column("seen_at", BigInteger, nullable=False),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", BigInteger, nullable=False),
+    Column("who", String(96), nullable=False),
+    Column("act", String(32), nullable=False),
+    Column("subject", String(128), nullable=False),
+    Column("tenant", String(64)),  # whose it concerns; null: all
+    Column("previous", LargeBinary(32), nullable=False),
+    Column("digest", LargeBinary(32), nullable=False),
+)
+_APPEND_ONLY = {
+    "sqlite": "CREATE TRIGGER audit_no_{0} BEFORE {0} ON audit BEGIN SELECT RAISE(ABORT, 'append-only'); END",
+    "postgresql": "CREATE RULE audit_no_{0} AS ON {0} TO audit DO INSTEAD NOTHING",
+}
+for _dialect, _rule in _APPEND_ONLY.items():
+    for _act in ("UPDATE", "DELETE"):
+        _made: ExecutableDDLElement = DDL(_rule.format(_act))  # type: ignore[no-untyped-call]
+        event.listen(audit, "after_create", _made.execute_if(dialect=_dialect))

@@ -1,4 +1,4 @@
-"""The two HTTP interfaces: `device_app` for devices with a certificate, `pull_app` for controllers with a token."""
+"""The two HTTP interfaces: `device_app` for devices with a certificate, `people_app` for controllers, Prometheus and people."""
 
 import asyncio
 from collections.abc import Callable
@@ -55,9 +55,10 @@ def device_app(intake: Intake, metrics: Metrics, body_s: float, enrolment: APIRo
     return app
 
 
-def pull_app(database: Database, metrics: Metrics, body_s: float) -> FastAPI:
-    """The controller's port, and Prometheus's."""
-    app = make_app("safecount collector: controllers", body_s)
+def people_app(database: Database, metrics: Metrics, body_s: float, pages: APIRouter) -> FastAPI:
+    """The port of the controller, of Prometheus and of people with a browser, whose `pages` are a router."""
+    app = make_app("safecount collector: people", body_s)
+    app.include_router(pages)
     registry = Registry(database)
 
     async def bearer(request: Request, kind: str) -> Bearer:
