@@ -8,7 +8,13 @@ from pathlib import Path
 
 import pytest
 
-PACKAGES = {"bwrap": "bubblewrap", "mosquitto_passwd": "mosquitto", "mksquashfs": "squashfs-tools", "sfdisk": "fdisk"}
+PACKAGES = {
+    "bwrap": "bubblewrap",
+    "mosquitto_passwd": "mosquitto",
+    "mksquashfs": "squashfs-tools",
+    "sfdisk": "fdisk",
+    "wpa_supplicant": "wpasupplicant",
+}
 """The package of a program, where it is not of the same name."""
 _SYSTEM_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 

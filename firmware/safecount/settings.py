@@ -99,6 +99,10 @@ class FolderSettings:
         return Path(self.state, "provision")
 
     @property
+    def wifi(self) -> Path:
+        return Path(self.state, "wifi")
+
+    @property
     def session_file(self) -> Path:
         return Path(self.run, "session", "session")
 

@@ -42,6 +42,7 @@ class StandInArchive:
     def renamed(self, package: Package, name: str = "", edit: str = "") -> str:
         """Take a package of Debian's under another version, and its new `name`; `edit` is a shell script run in its files."""
         files = self._work / package.name
+        self._work.mkdir(exist_ok=True)
         _run("dpkg-deb", "--raw-extract", self._pool / f"{package.sha256}.deb", files)
         control = files / "DEBIAN/control"
         text = control.read_text(encoding="utf-8").replace(package.version, package.version + OURS)

@@ -220,6 +220,7 @@ def test_the_fixed_users_of_the_data_partition(root: Path) -> None:
     assert {name: uid for name, uid in told.items() if name.startswith("safecount")} == {
         "safecount-vision": "961", "safecount-seal": "962", "safecount-uplink": "963",
         "safecount-provision": "964", "safecount-update": "965", "safecount-setup": "966",
+        "safecount-wifi": "967",
     }  # fmt: skip
 
 

@@ -128,6 +128,20 @@ def test_a_code_on_the_card_enrols_the_device_that_then_delivers(site: Site) -> 
         wait_until(lambda: site.collector.others.store.stored, "a record at the collector")
 
 
+def test_a_wifi_network_is_taken_from_the_same_file_and_from_the_serial_port(site: Site) -> None:
+    kept = site.device.part("wifi") / "wpa_supplicant.conf"
+    (site.folder / "card.txt").write_text("WIFI:T:WPA;S:street;P:correct horse;;\r\n" + site.make_code() + "\r\n")
+    with site.device.running("provision"):
+        wait_until((site.device.part("site") / "site.toml").exists, "the site file")
+        assert f"ssid={b'street'.hex()}" in kept.read_text()
+        site.type("WIFI:T:WPA;S:street;P:short;;")
+        site.expect("refused: The Wi-Fi's password")
+        assert f"ssid={b'street'.hex()}" in kept.read_text()
+        site.type("WIFI:T:WPA;S:the other street;P:correct horse;;")
+        site.expect("The Wi-Fi network is kept")
+        assert f"ssid={b'the other street'.hex()}" in kept.read_text()
+
+
 def test_a_used_token_is_refused_and_a_new_code_helps(site: Site) -> None:
     code = site.make_code()
     tokens = Tokens.in_folder(site.folder)

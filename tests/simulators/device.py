@@ -54,7 +54,7 @@ class DeviceFolder:
 
     def configure(self, more: str = "") -> None:
         """Lay out an empty device, as its image does at the first boot. `more` is TOML."""
-        for name in ("seal", "spool", "uplink", "site", "update", "provision"):
+        for name in ("seal", "spool", "uplink", "site", "update", "provision", "wifi"):
             self.part(name).mkdir(parents=True, exist_ok=True)
         self.socket.parent.mkdir(parents=True, exist_ok=True)
         folders = f'[folders]\nstate = "{self.folder / "state"}"\nrun = "{self.folder / "run"}"\n'

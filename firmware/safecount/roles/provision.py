@@ -16,14 +16,17 @@ from safecount.edges.identity import Identity, load_identity
 from safecount.edges.serial_console import SerialConsole
 from safecount.edges.small_file import WatchedFiles, read_small
 from safecount.edges.systemd import ServiceManager, StopRequest
+from safecount.edges.wifi_file import put_wifi
 from safecount.errors import SafecountError
 from safecount.provisioning.enrolment_flow import TABLE, TOLD, Event, Owner, Refusal, State, judge, step
 from safecount.roles.enrolling import Enrolling, knows_zone
 from safecount.roles.setup_opening import SetupOpening
 from safecount.settings import Settings, read_settings
 from safecount.wire.enrolment import encode_label
+from safecount.wire.errors import UntrustedInput
 from safecount.wire.site_code import MAX_SITE_CODE_CHARACTERS, SITE_CODE_PREFIX, SiteCode
 from safecount.wire.values import ClockQuality
+from safecount.wire.wifi_code import MAX_WIFI_CHARACTERS, WIFI_PREFIX, parse_wifi
 
 CODE_FILE = "site.code"
 LOOK_EVERY_S = 0.25
@@ -34,6 +37,7 @@ HELP = (
     "label    the text for its label, as long as it belongs to nobody: whoever has it owns the device",
     "setup    open the set-up page on the USB cable for a while, and tell its address and code",
     "SC1:...  a site code, as `safecount-ops site-qr` makes it",
+    "WIFI:... a Wi-Fi network to join, as its QR code has it: WIFI:T:WPA;S:name;P:password;;",
     "help     this",
 )
 
@@ -51,7 +55,8 @@ def run(settings_file: Path) -> None:
     with ExitStack() as stack:
         stop = stack.enter_context(StopRequest())
         port = settings.provision.serial_port
-        console = stack.enter_context(SerialConsole(Path(port))) if port else None
+        # A board without the port is enrolled by the file.
+        console = stack.enter_context(SerialConsole(Path(port))) if port and Path(port).exists() else None
         button = stack.enter_context(Button(settings.provision.button))
         manager.ready()
         _ProvisionProcess(settings, identity, console, button).run(manager, stop)
@@ -101,9 +106,15 @@ class _ProvisionProcess:
                 self._enrolling.renew_if_due(int(self._clock.now().utc_s))
 
     def _hear(self, line: str) -> None:
-        match line.partition(" ")[0]:
-            case "":
-                return
+        if line.startswith(WIFI_PREFIX):
+            self._join(line)
+        elif line.startswith(SITE_CODE_PREFIX):
+            self._take(line)
+        elif line:
+            self._obey(line.partition(" ")[0])
+
+    def _obey(self, word: str) -> None:
+        match word:
             case "status":
                 self._say(f"{self._state.value}: {TOLD[self._state]}")
             case "serial":
@@ -114,8 +125,6 @@ class _ProvisionProcess:
                 self._say(encode_label(self._identity.label))
             case "label":
                 self._say("The label is told only before the device is enrolled.")
-            case word if word.startswith(SITE_CODE_PREFIX):
-                self._take(line)
             case "help":
                 for each in HELP:
                     self._say(each)
@@ -124,11 +133,25 @@ class _ProvisionProcess:
 
     def _take_file(self, path: Path) -> None:
         try:
-            raw = read_small(path, MAX_SITE_CODE_CHARACTERS + 2)
+            raw = read_small(path, MAX_SITE_CODE_CHARACTERS + MAX_WIFI_CHARACTERS + 4)
         except OSError:
             return
-        if raw is not None and self._state is not State.ENROLLED:
-            self._take(raw.decode("ascii", "replace"))
+        for line in (raw or b"").decode("utf-8", "replace").splitlines():
+            if line.startswith(WIFI_PREFIX):
+                self._join(line.strip())
+            elif line.strip() and self._state is not State.ENROLLED:
+                self._take(line)
+
+    def _join(self, untrusted: str) -> None:
+        """Another Wi-Fi network; the device's own service joins it when the file has changed."""
+        try:
+            put_wifi(self._settings.folders.wifi, parse_wifi(untrusted))
+        except UntrustedInput as refused:
+            self._say(f"refused: {refused}")
+        except OSError:
+            self._say(f"refused: {TOLD[State.DISK_FAILED]}")
+        else:
+            self._say("The Wi-Fi network is kept, and joined when it is in reach.")
 
     def _take(self, untrusted: str) -> None:
         now = self._clock.now()
