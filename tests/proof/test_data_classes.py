@@ -28,11 +28,11 @@ SERIALISERS = {
     "cbor2": {"wire.encoding"},
     "json": {"setting_up.requests", "roles.setup_page", "edges.site_files", "edges.rauc"},
     "sqlite3": {"edges.spool_db"},
-    "struct": {"edges.board_key"},
+    "struct": {"edges.board_key", "edges.button"},
     "logging": {"edges.camera", "roles.data"},
 }
 """Who may turn values into bytes, or write lines of its own: the formats, the set-up page's answers, site.toml, rauc's status,
-the spool, a board's mailbox, and two that tame the logs of others.
+the spool, what a board's mailbox and button say, and two that tame the logs of others.
 """
 NEVER = {"pickle", "csv", "marshal", "shelve", "syslog", "dbm", "plistlib", "xmlrpc"}
 

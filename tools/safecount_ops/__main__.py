@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "release": ("release.command:command", "Sign releases, publish them, and roll them out."),
     "replay": ("desk.replay:command", "Draw boxes, paths and lines over a clip, for tuning at a desk."),
     "run": ("desk.run:command", "Count people in a clip and leave a report."),
+    "scorecard": ("proof.scorecard:command", "Show what catalogues of security ask, and what this release answers."),
     "setup-page": ("desk.setup_page:command", "Try a device's set-up page in a browser, before a clip."),
     "simulate": ("simulate.command:command", "Send real envelopes of many simulated devices to a collector, for load."),
     "site-qr": ("enrolment.site_qr:command", "Make the signed code that enrols a device at a site."),
