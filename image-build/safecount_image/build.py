@@ -58,6 +58,8 @@ def build(board: Board, out: Path) -> None:
         hand_out(materials.toolbox, building, board.name, __version__, materials.model.card.name, epoch)
     shutil.rmtree(out, ignore_errors=True)
     building.rename(out)
+    for file in sorted(out.iterdir()):
+        print(f"  {file.name:18} {file.stat().st_size / 1e6:6.1f} MB", file=sys.stderr)
 
 
 def gather(board: Board) -> Materials:

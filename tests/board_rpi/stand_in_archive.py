@@ -6,7 +6,6 @@ package, and that it also offers what must not be taken from it. What is in the 
 them.
 """
 
-import gzip
 import hashlib
 import shutil
 import subprocess
@@ -76,14 +75,14 @@ class StandInArchive:
             hashed = hashlib.sha256(deb.read_bytes()).hexdigest()
             size = deb.stat().st_size
             stanzas.append(f"{control.strip()}\nFilename: pool/{deb.name}\nSize: {size}\nSHA256: {hashed}\n")
-        index = gzip.compress("\n".join(stanzas).encode(), mtime=0)
+        index = "\n".join(stanzas).encode()
         dists = self.folder / f"dists/{suite}"
         (dists / "main/binary-arm64").mkdir(parents=True)
-        (dists / "main/binary-arm64/Packages.gz").write_bytes(index)
+        (dists / "main/binary-arm64/Packages").write_bytes(index)
         assert self._board.vendor is not None
         label = self._board.vendor.label
         head = f"Origin: {label}\nLabel: {label}\nSuite: stable\nCodename: {suite}\nArchitectures: arm64\nComponents: main\n"
-        entry = f"SHA256:\n {hashlib.sha256(index).hexdigest()} {len(index)} main/binary-arm64/Packages.gz\n"
+        entry = f"SHA256:\n {hashlib.sha256(index).hexdigest()} {len(index)} main/binary-arm64/Packages\n"
         (dists / "Release").write_text(f"{head}Date: Thu, 01 Jan 2026 00:00:00 UTC\n{entry}", encoding="ascii")
         home = self.folder / "gnupg"
         home.mkdir(mode=0o700)

@@ -46,3 +46,30 @@ def test_erasing_leaves_a_partition_that_is_made_anew(tmp_path: Path) -> None:
     first = (tmp_path / "vda7").read_bytes()[:HEADER_BYTES]
     assert state_of(first) is State.BLANK
     assert not any(first[len(MARKER) :]), "nothing of the old header is left"
+
+
+def card_tools(folder: Path, monkeypatch: pytest.MonkeyPatch, **scripts: str) -> None:
+    """Programs for cards, as scripts, in the place of this machine's."""
+    for name, script in scripts.items():
+        (folder / name).write_text(f"#!/bin/sh\n{script}\n")
+        (folder / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+
+
+def test_a_card_that_is_too_small_is_told_with_what_it_leaves_and_what_is_needed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card_tools(tmp_path, monkeypatch, sfdisk="cat >/dev/null", partx="exit 0")
+    (tmp_path / "vda7").write_bytes(bytes(8 << 20))
+    with pytest.raises(DataDiskError, match=r"leaves 8 MiB for data, less than 64; use a card of 2 GB or more"):
+        DataDisk(tmp_path / "vda").open(None)
+    assert not any((tmp_path / "vda7").read_bytes()), "nothing was begun"
+
+
+def test_a_worn_card_is_told_in_the_words_of_the_program_that_met_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card_tools(tmp_path, monkeypatch, sfdisk="cat >/dev/null; echo 'vda: Input/output error' >&2; exit 1")
+    (tmp_path / "vda7").write_bytes(bytes(2 << 20))
+    with pytest.raises(DataDiskError, match=r"sfdisk failed on the data partition and said: vda: Input/output error"):
+        DataDisk(tmp_path / "vda").open(None)
