@@ -35,7 +35,7 @@ LIBRARIES: dict[str, set[str]] = {
     "__main__": set(),
 }
 # The tools that run the counting core at a desk; everything else there sees the formats only.
-DESK_TOOLS = {"evaluate", "replay", "simulate", "run", "assets", "desk", "privacy"}
+DESK_TOOLS = {"evaluate", "replay", "simulate", "run", "assets", "desk", "privacy", "proof"}
 # No clock and no I/O in the pure parts.
 WORLDLY = {
     "time",

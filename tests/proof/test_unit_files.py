@@ -45,6 +45,12 @@ def test_the_process_with_the_network_has_no_camera_and_no_signing_key() -> None
     assert unit["User"] == ["safecount-uplink"]  # the signing key is the seal user's (tests/edges/test_identity.py)
 
 
+def test_wifi_is_off_until_a_network_was_named() -> None:
+    unit = directives("safecount-wifi")
+    assert unit["ConditionPathExists"] == ["/var/lib/safecount/wifi/wpa_supplicant.conf"]
+    assert f"-c {unit['ConditionPathExists'][0]}" in unit["ExecStart"][0]
+
+
 def test_the_firewall_lets_nothing_in_but_over_the_cable() -> None:
     rules = FIREWALL.read_text(encoding="utf-8")
     chain = rules[rules.index("chain input") : rules.index("chain forward")]
