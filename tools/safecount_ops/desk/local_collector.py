@@ -82,14 +82,12 @@ def stop(process: subprocess.Popen[str] | subprocess.Popen[bytes]) -> None:
 
 
 def _addresses(process: subprocess.Popen[str], log: Path) -> tuple[str, str]:
-    """Where devices and controllers come to, as the process tells once both ports are open."""
-    found: dict[str, str] = {}
-    for line in process.stdout or ():
-        what, _, url = line.partition(": ")
-        found[what] = url.strip()
-        if "devices" in found and "controllers" in found:
-            return found["devices"], found["controllers"]
-    raise SafecountError(f"The collector did not start: {last_line(log)}.")
+    """Where devices, and where controllers and people come to: the two lines that `serve` prints once it is ready."""
+    lines = [process.stdout.readline() for _ in range(2)] if process.stdout else []
+    urls = [line.partition(": ")[2].strip() for line in lines]
+    if len(urls) != 2 or not all(url.startswith("https://") for url in urls):
+        raise SafecountError(f"The collector did not start: {last_line(log)}.")
+    return urls[0], urls[1]
 
 
 def last_line(log: Path) -> str:
