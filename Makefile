@@ -58,7 +58,7 @@ fuzz-keep: $(DEV_READY) ## Bring the least of what the fuzzers learnt to tests/f
 	@nice -n 10 $(BIN)/python tests/fuzz/run.py --keep $(addprefix --target ,$(FUZZ))
 
 privacy-audit: $(RUN_READY) ## Attack the release path as it is built, and builds broken on purpose (TRIALS=20000 SEED=)
-	@$(BIN)/safecount-ops privacy-audit $(if $(TRIALS),--trials $(TRIALS)) $(if $(SEED),--seed $(SEED))
+	@$(BIN)/safecount-ops privacy-audit --report build/privacy-audit.html $(if $(TRIALS),--trials $(TRIALS)) $(if $(SEED),--seed $(SEED))
 
 image: $(RUN_READY) ## Build the card's image into build/image/BOARD (MIRROR=http://.../debian; as root)
 	@$(IMAGE) build $(BOARD)

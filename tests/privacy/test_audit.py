@@ -1,5 +1,7 @@
 """The audit catches what is broken and lets pass what ships. The full one: `make privacy-audit`."""
 
+from pathlib import Path
+
 import pytest
 from click.testing import CliRunner
 
@@ -10,7 +12,7 @@ from safecount_ops.privacy_audit.builds import BROKEN, SHIPPED
 from safecount_ops.privacy_audit.command import command
 from safecount_ops.privacy_audit.trials import Task, exact_numbers, run_task
 
-QUICK = 2000
+QUICK = 1000
 
 
 def nothing(_: int) -> None: ...
@@ -57,7 +59,33 @@ def test_what_cannot_be_audited_is_said_in_one_sentence(wrong: list[str], capsys
     assert capsys.readouterr().err.count("\n") == 1
 
 
+@pytest.mark.parametrize("name", ["collector", "collusion"])
+def test_sealed_attacks_see_what_their_attacker_sees(name: str) -> None:
+    sample = run_task(Task(name, SHIPPED.name, 1, 0, 5, seed=3))
+    assert bool(sample.numbers) == (name == "collusion")
+    assert len(set(sample.outside)) == 1
+
+
+def test_the_collector_would_see_a_body_that_is_not_padded() -> None:
+    samples = [run_task(Task("collector", "unpadded", arm, 0, 40, seed=3)) for arm in (0, 1)]
+    assert len({form for sample in samples for form in sample.outside}) > 1
+
+
+def test_the_command_leaves_a_report_of_one_file_without_scripts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report = tmp_path / "new" / "report.html"
+    options = ["--trials", "1000", "--seed", "5", "--attack", "strict", "--processes", "1", "--report", str(report)]
+    assert main(["privacy-audit", *options]) == 0
+    assert "strict " in capsys.readouterr().out
+    page = report.read_text(encoding="utf-8")
+    assert "<script" not in page
+    assert "seed 5" in page
+    assert page.count("<svg") == 3
+
+
 @pytest.mark.soak
-def test_the_whole_audit() -> None:
-    done = CliRunner().invoke(command, ["--seed", "1"], standalone_mode=False)
+def test_the_whole_audit(tmp_path: Path) -> None:
+    options = ["--seed", "1", "--report", str(tmp_path / "report.html")]
+    done = CliRunner().invoke(command, options, standalone_mode=False)
     assert done.return_value == 0, done.output

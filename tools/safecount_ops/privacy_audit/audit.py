@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from safecount_ops.privacy_audit.attacks import ATTACKS
 from safecount_ops.privacy_audit.builds import BROKEN, SHIPPED
-from safecount_ops.privacy_audit.events import Finding, strongest
+from safecount_ops.privacy_audit.events import Finding, strongest, trade_off
 from safecount_ops.privacy_audit.trials import CHUNK, Sample, Task, exact_numbers, joined, run_all
 
 ERROR = 0.05
@@ -22,11 +22,20 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What the attack found, and the privacy loss declared for it."""
+    """What the attack found, and the privacy loss declared for it. `trade`: points of (wrongly, rightly suspected)."""
 
     case: Case
     bound: float
     finding: Finding
+    trade: tuple[tuple[float, float], ...]
+
+    @property
+    def shipped(self) -> bool:
+        return self.case.build == SHIPPED.name
+
+    @property
+    def name(self) -> str:
+        return self.case.attack if self.shipped else f"{self.case.build}: {self.case.attack}"
 
     @property
     def breach(self) -> bool:
@@ -34,7 +43,7 @@ class Result:
 
     @property
     def as_it_should_be(self) -> bool:
-        return self.breach != (self.case.build == SHIPPED.name)
+        return self.breach != self.shipped
 
 
 def cases(attacks: Sequence[str], *, shipped: bool, self_test: bool) -> list[Case]:
@@ -64,4 +73,5 @@ def _arm_tasks(case: Case, arm: int, trials: int, seed: int) -> list[Task]:
 def _result(case: Case, arms: tuple[Sample, ...], error: float) -> Result:
     attack = ATTACKS[case.attack]()
     exact = exact_numbers(attack, 0), exact_numbers(attack, 1)
-    return Result(case, float(attack.bound), strongest(attack, (arms[0], arms[1]), exact, error))
+    both = arms[0], arms[1]
+    return Result(case, float(attack.bound), strongest(attack, both, exact, error), trade_off(attack, both, exact))

@@ -7,10 +7,15 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from safecount.counting.aggregator import Aggregator, Message, Moment, ReleaseSettings, _OpenBin, _Series
+from safecount.counting.aggregator import Aggregator, Level, Message, Moment, ReleaseSettings, _OpenBin, _Series
 from safecount.counting.local_days import Period
 from safecount.counting.noise import RandBelow, discrete_laplace
 from safecount.counting.values import Crossing
+from safecount.delivery.sealer import Sealed, Sealer
+from safecount.wire.chain import Link
+from safecount.wire.envelope import Kind, info_for
+from safecount.wire.record import encode_count
+from safecount.wire.suite import SUITE
 from safecount.wire.values import EPSILON, Accelerator, BinOpened, CountRecord, LedgerRow, Node, node_epsilon
 from safecount_ops.privacy_audit.device import MakeAggregator
 
@@ -29,6 +34,7 @@ class Build:
     begin: Callable[[], MakeAggregator]
     attack: str = ""
     forgetful: bool = False
+    sealer: type[Sealer] = Sealer
 
 
 class Exact(Aggregator):
@@ -140,6 +146,29 @@ def _continued() -> MakeAggregator:
     return _Continued
 
 
+class _OnlyIfSomebody(Aggregator):
+    """Sends no record of a bin that seems empty, "to save traffic"."""
+
+    def pass_time(self, at: Moment) -> list[Message]:
+        return [one for one in super().pass_time(at) if isinstance(one, BinOpened) or (one.entered or 0) > 0]
+
+
+class _LevelAtOnce(Aggregator):
+    def change_level(self, level: Level) -> None:
+        super().change_level(level)
+        self._level = level
+
+
+class _Unpadded(Sealer):
+    """Seals the record as long as it is."""
+
+    def seal_count(self, record: CountRecord, last: Link, utc_s: int) -> Sealed:
+        readers = self._keyset.readers_at(utc_s)
+        header = self._header(Kind.COUNT, last, tuple(reader.key_id for reader in readers))
+        body, info = encode_count(record), info_for(header)
+        return self._finish(header, [SUITE.encrypt(body, self._public_key(one), info=info) for one in readers])
+
+
 def _opened_bin(series: _Series) -> _OpenBin:
     assert series.bin is not None  # noqa: S101 - it was opened a line before
     return series.bin
@@ -153,4 +182,9 @@ BROKEN = (
     Build("float-noise", "noise by floating-point numbers", lambda: _FloatNoise, "single-visit"),
     Build("talkative", "the exact count stands in a log line", lambda: _Talkative, "single-visit"),
     Build("continued", "a bin goes on after a restart, and is released again", _continued, "restart", forgetful=True),
+    Build(
+        "only-if-somebody", "a bin is sent only if somebody seems to have come", lambda: _OnlyIfSomebody, "collector"
+    ),
+    Build("unpadded", "sealed records are as long as their counts", lambda: Aggregator, "collector", sealer=_Unpadded),
+    Build("level-at-once", "a changed profile holds for the running day", lambda: _LevelAtOnce, "profile"),
 )

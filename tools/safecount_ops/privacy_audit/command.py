@@ -2,6 +2,8 @@
 
 import secrets
 from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
 
 import click
 
@@ -9,7 +11,7 @@ from safecount.errors import UsageError
 from safecount_ops.controller.progress import work_bar
 from safecount_ops.privacy_audit.attacks import ATTACKS
 from safecount_ops.privacy_audit.audit import Result, audit, cases
-from safecount_ops.privacy_audit.builds import SHIPPED
+from safecount_ops.privacy_audit.report import Run, render
 
 TRIALS = 20_000
 LEAST_TRIALS = 1000
@@ -20,8 +22,22 @@ LEAST_TRIALS = 1000
 @click.option("--attack", "attacks", multiple=True, help="Only this attack; may be given more than once.")
 @click.option("--seed", type=int, help="Repeats an audit; a new one is drawn and told if left out.")
 @click.option("--self-test", is_flag=True, help="Only the builds broken on purpose, each of which must be caught.")
+@click.option(
+    "--report",
+    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    default=Path("privacy-audit.html"),
+    show_default=True,
+    help="Where the report goes.",
+)
 @click.option("--processes", default=2, show_default=True, help="How many processes run trials.")
-def command(trials: int, attacks: Sequence[str], seed: int | None, self_test: bool, processes: int) -> int:  # noqa: FBT001 - click's own
+def command(  # noqa: PLR0917 - click's own
+    trials: int,
+    attacks: Sequence[str],
+    seed: int | None,
+    self_test: bool,  # noqa: FBT001 - click's own
+    report: Path,
+    processes: int,
+) -> int:
     """Attack the release path, and builds broken on purpose, and say what could be told."""
     if trials < LEAST_TRIALS:
         raise UsageError(f"--trials must be at least {LEAST_TRIALS}: fewer show nothing.")
@@ -40,15 +56,16 @@ def command(trials: int, attacks: Sequence[str], seed: int | None, self_test: bo
         results = audit(wanted, trials, used, max(1, processes), count)
     for result in results:
         print(_line(result))
-    print(f"{trials} trials an arm, seed {used}")
+    made = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    report.parent.mkdir(parents=True, exist_ok=True)
+    report.write_text(render(results, Run(made, trials, used)), encoding="utf-8")
+    print(f"{trials} trials an arm, seed {used}; report: {report}")
     return 0 if all(result.as_it_should_be for result in results) else 1
 
 
 def _line(result: Result) -> str:
     finding = result.finding
-    if result.case.build == SHIPPED.name:
-        verdict, name = ("BREACH" if result.breach else "within"), result.case.attack
-    else:
-        verdict, name = ("caught" if result.breach else "NOT CAUGHT"), f"{result.case.build} ({result.case.attack})"
-    shown = f"{name:32} epsilon >= {finding.epsilon:5.3f}, declared {result.bound:5.3f}: {verdict}"
+    yes, no = ("BREACH", "within") if result.shipped else ("caught", "NOT CAUGHT")
+    verdict = yes if result.breach else no
+    shown = f"{result.name:28} epsilon >= {finding.epsilon:5.3f}, declared {result.bound:5.3f}: {verdict}"
     return f"{shown}; {finding.event}: {finding.hits[0]} and {finding.hits[1]} of {finding.trials}"

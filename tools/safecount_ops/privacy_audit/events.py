@@ -85,6 +85,16 @@ def ratio(attack: Attack, sample: Sample, exact: tuple[Mapping[Number, float], M
     return np.round(total, 9)
 
 
+def trade_off(
+    attack: Attack, arms: tuple[Sample, Sample], exact: tuple[Mapping[Number, float], Mapping[Number, float]]
+) -> tuple[tuple[float, float], ...]:
+    """For thresholds on the likelihood ratio: how often it is passed without the visit, and with it."""
+    scores = [ratio(attack, arm, exact) for arm in arms]
+    cuts = np.unique(np.quantile(np.concatenate(scores), np.linspace(0, 1, _CUTS), method="nearest"))
+    points = {(float((scores[0] >= cut).mean()), float((scores[1] >= cut).mean())) for cut in cuts}
+    return tuple(sorted({(0.0, 0.0), *points}))
+
+
 def _bound(hits: tuple[int, int], trials: int, error: float) -> float:
     return epsilon_bound(max(hits), min(hits), trials, error)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from multiprocessing import get_context
 from random import Random
-from typing import BinaryIO, TypeAlias
+from typing import BinaryIO, NamedTuple, TypeAlias, assert_never
 from zlib import crc32
 
 import numpy as np
@@ -20,17 +20,18 @@ from numpy.typing import NDArray
 from safecount.counting.aggregator import Message
 from safecount.counting.noise import RandBelow
 from safecount.wire.values import BinOpened, CountRecord, Node
-from safecount_ops.privacy_audit.attacks import ATTACKS, Attack
+from safecount_ops.privacy_audit.attacks import ATTACKS, Attack, Sees, at
 from safecount_ops.privacy_audit.builds import BROKEN, SHIPPED, Build, Exact
-from safecount_ops.privacy_audit.device import Card, play
+from safecount_ops.privacy_audit.delivery import read_inside, read_outside, send
+from safecount_ops.privacy_audit.device import Card, Story, play
 
 CHUNK = 500
+SEALED_AT_S = int(at("24:00"))
 BUILDS = {build.name: build for build in (SHIPPED, *BROKEN)}
 _STREAMS = (1, 2)
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Number:
+class Number(NamedTuple):
     """Which released number: of which device or day of the attack, bin and direction; `copy` counts repeats of it."""
 
     story: int
@@ -79,12 +80,12 @@ def run_task(task: Task) -> Sample:
     with _streams_kept() as streams:
         for trial in range(task.trials):
             rest = []
-            for number, messages in enumerate(_trial(attack, build, task.arm, generator.randrange)):
+            for number, (messages, form) in enumerate(_trial(attack, build, task.arm, generator.randrange)):
                 values = numbers_of(number, messages)
                 for key, value in values.items():
                     found.setdefault(key, {})[trial] = value
                     grain[trial] = max(grain[trial], _grain(value))
-                rest.append(_form(messages))
+                rest.append(form)
             outside.append(f"{crc32(repr(rest).encode()):08x} {_new_in(streams)}".strip())
     numbers = {key: np.full(task.trials, np.nan) for key in found}
     for key, by_trial in found.items():
@@ -94,11 +95,10 @@ def run_task(task: Task) -> Sample:
 
 def exact_numbers(attack: Attack, arm: int) -> dict[Number, float]:
     """What the stories of an arm truly count: by the real aggregator, without its noise."""
-    build = Build("exact", "", lambda: Exact)
-    told: dict[Number, float] = {}
     draws = Random(0).randrange  # noqa: S311 - they are not used
-    for number, messages in enumerate(_trial(attack, build, arm, draws)):
-        told |= numbers_of(number, messages)
+    told: dict[Number, float] = {}
+    for number, story in enumerate(_stories(attack, arm)):
+        told |= numbers_of(number, play(story, Exact, attack.settings, draws, Card()))
     return told
 
 
@@ -151,29 +151,47 @@ def _unused(key: Number, taken: dict[Number, float]) -> Number:
     return key
 
 
-def _trial(attack: Attack, build: Build, arm: int, randbelow: RandBelow) -> Iterator[list[Message]]:
-    for story in attack.with_visit if arm else attack.without:
-        yield play(story, build.begin(), attack.settings, randbelow, Card(forgetful=build.forgetful))
+def _stories(attack: Attack, arm: int) -> tuple[Story, ...]:
+    return attack.with_visit if arm else attack.without
 
 
-def _form(messages: Sequence[Message]) -> list[tuple[object, ...]]:
+def _trial(
+    attack: Attack, build: Build, arm: int, randbelow: RandBelow
+) -> Iterator[tuple[Sequence[Message], list[object]]]:
+    """Of each story, the messages whose numbers the attacker reads, and the form of all else that he sees."""
+    for story in _stories(attack, arm):
+        messages = play(story, build.begin(), attack.settings, randbelow, Card(forgetful=build.forgetful))
+        match attack.sees:
+            case Sees.MESSAGES:
+                yield messages, _form(messages)
+            case Sees.OUTSIDE:
+                yield [], read_outside(send(messages, build.sealer, SEALED_AT_S))
+            case Sees.EVERYTHING:
+                raw = send(messages, build.sealer, SEALED_AT_S)
+                opened = read_inside(raw)
+                yield opened, [*read_outside(raw), *_form(opened)]
+            case _:
+                assert_never(attack.sees)
+
+
+def _form(messages: Sequence[Message]) -> list[object]:
     """The messages in their order, with all but the counts."""
     return [
-        (message.door, message.node, message.start_s, message.end_s)
+        (message.door, int(message.node), message.start_s, message.end_s)
         if isinstance(message, BinOpened)
         else (
             message.door,
-            message.node,
+            int(message.node),
             message.start_s,
             message.length_s,
-            message.state,
+            int(message.state),
             message.entered is None,
             message.exited is None,
             message.exits,
-            message.profile,
+            int(message.profile),
             message.coverage_s,
-            message.accelerator,
-            message.clock,
+            int(message.accelerator),
+            int(message.clock),
             message.closed_monotonic_s,
         )
         for message in messages
