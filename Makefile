@@ -91,6 +91,9 @@ bench-delivery: $(DEV_READY) ## Measure sealing and storing, beside age, libsodi
 bench-open: $(DEV_READY) ## Open a million envelopes on all cores, killed once on the way (ENVELOPES=100000 for fewer)
 	@PYTHONPATH=tests nice -n 10 $(BIN)/python bench/open.py --envelopes $(or $(ENVELOPES),1000000)
 
+bench-collector: $(DEV_READY) ## Measure what the collector takes, and twice that, with SQLite and PostgreSQL
+	@PYTHONPATH=tests nice -n 10 $(BIN)/python bench/collector.py
+
 bench-device: $(DEV_READY) ## Measure the memory of the device's processes, and what they write in a day
 	@PYTHONPATH=tests nice -n 10 $(BIN)/python bench/device.py
 

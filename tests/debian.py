@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 PACKAGES = {
+    "pg_createcluster": "postgresql",
     "bwrap": "bubblewrap",
     "mosquitto_passwd": "mosquitto",
     "mksquashfs": "squashfs-tools",

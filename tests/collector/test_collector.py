@@ -1,6 +1,7 @@
 """The real process, with the device's own transport and the controller's own client on both sides of it."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -22,16 +23,21 @@ from safecount_ops.controller.https import CollectorClient, CollectorError
 from safecount_ops.controller.pull import pull
 from simulators.chains import chain_of, health_chain
 from simulators.keys import keyset, reader, signing_key
+from simulators.postgres import postgres_cluster
 from simulators.records import HEALTH_RECORD
 from simulators.running_collector import RunningCollector, running_collector
 
 KEYSET = keyset(reader("controller").recipient(Role.CONTROLLER))
 
 
-@pytest.fixture(scope="module")
-def collector(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCollector]:
-    with running_collector(tmp_path_factory.mktemp("collector") / "c") as running:
-        yield running
+@pytest.fixture(scope="module", params=["SQLite", "PostgreSQL, two processes"])
+def collector(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[RunningCollector]:
+    folder = tmp_path_factory.mktemp("collector") / "c"
+    with ExitStack() as stack:
+        shared = request.param != "SQLite"
+        address = stack.enter_context(postgres_cluster()) if shared else None
+        running = running_collector(folder, database=address, processes=2 if shared else 1)
+        yield stack.enter_context(running)
 
 
 def send(settings: HttpsSettings, envelopes: list[bytes]) -> Answer:

@@ -33,13 +33,17 @@ class RunningCollector:
     devices_url: str = ""
     pull_url: str = ""
     environment: dict[str, str] = field(default_factory=dict, kw_only=True)
+    processes: int = field(default=1, kw_only=True)
 
     @property
     def ca_file(self) -> Path:
         return self.folder / "keys" / "ca.pem"
 
     def start(self) -> None:
-        command, environment = [*_OPS, "serve", str(self.folder)], {**os.environ, **self.environment}
+        command, environment = (
+            [*_OPS, "serve", str(self.folder), "--processes", str(self.processes)],
+            {**os.environ, **self.environment},
+        )
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
         if self.process.stdout is None:
             raise AssertionError("its output is piped")
@@ -85,14 +89,20 @@ class RunningCollector:
 
 @contextmanager
 def running_collector(
-    folder: Path, more: str = "", environment: dict[str, str] | None = None
+    folder: Path,
+    more: str = "",
+    environment: dict[str, str] | None = None,
+    *,
+    database: str | None = None,
+    processes: int = 1,
 ) -> Iterator[RunningCollector]:
     """A collector with free ports, whose keysets are signed with the key of the text "root". `more`: settings (TOML)."""
     root = signing_key("root").public_key().public_bytes_raw().hex()
-    collector_command("init", folder, "--device-port", "0", "--people-port", "0", "--root-key", root)
+    where = ("--database", database) if database else ()
+    collector_command("init", folder, "--device-port", "0", "--people-port", "0", "--root-key", root, *where)
     with (folder / "collector.toml").open("a", encoding="utf-8") as settings:
         settings.write(more)
-    running = RunningCollector(folder, environment=environment or {})
+    running = RunningCollector(folder, environment=environment or {}, processes=processes)
     running.start()
     try:
         yield running

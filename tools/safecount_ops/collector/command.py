@@ -1,6 +1,8 @@
 """The collector's commands for who may come: `init`, `serve`, and those for tenants, devices, tokens and exclusions."""
 
 import datetime as dt
+import os
+import tempfile
 from pathlib import Path
 
 import click
@@ -11,6 +13,7 @@ from safecount.errors import SafecountError, UsageError
 from safecount_ops.collector.authority import Authority, private_pem, write_private
 from safecount_ops.collector.database import Database
 from safecount_ops.collector.intake import create_receipt_key, read_receipt_key, utc_now_s
+from safecount_ops.collector.keeping_commands import KEEPING_COMMANDS
 from safecount_ops.collector.limits import Exclusions
 from safecount_ops.collector.people_commands import PEOPLE_COMMANDS, who
 from safecount_ops.collector.registry import DEFAULT_TENANT, METRICS, PULL, TOKEN_DAYS, Registry
@@ -33,8 +36,15 @@ def command() -> None:
 @click.option("--device-port", default=8443, show_default=True)
 @click.option("--people-port", default=8444, show_default=True)
 @click.option("--root-key", metavar="HEX", help="The controller's root key, which keysets must be signed with.")
+@click.option("--database", default="", metavar="URL", help="PostgreSQL in SQLite's place: postgresql://user@host/name")
 def init(  # noqa: PLR0917 - one parameter an option
-    folder: Path, names: tuple[str, ...], host: str, device_port: int, people_port: int, root_key: str | None
+    folder: Path,
+    names: tuple[str, ...],
+    host: str,
+    device_port: int,
+    people_port: int,
+    root_key: str | None,
+    database: str,
 ) -> None:
     """Make a collector's FOLDER: its CA, TLS certificate, receipt key and database."""
     root = None if root_key is None else _key(root_key)
@@ -49,14 +59,14 @@ def init(  # noqa: PLR0917 - one parameter an option
         write_private(keys / "server.key.pem", private_pem(server_key))
         (keys / "server.pem").write_bytes(authority.issue_server(server_key.public_key(), names))
         create_receipt_key(keys / "receipt.key.pem")
-        text = settings_text(DevicePort(host, device_port), PeoplePort(host, people_port))
-        (folder / SETTINGS_FILE).write_text(text, encoding="utf-8")
+        text = settings_text(DevicePort(host, device_port), PeoplePort(host, people_port), database)
+        write_private(folder / SETTINGS_FILE, text.encode())  # an address may hold a password
     except OSError as error:
         raise SafecountError(f"The collector's folder {folder} cannot be made: {error}.") from error
-    database = Database(folder / "collector.db")
-    database.create()
-    Registry(database).add_tenant(DEFAULT_TENANT, root, utc_now_s())
-    database.close()
+    store = Database(read_settings(folder).database)
+    store.create()
+    Registry(store).add_tenant(DEFAULT_TENANT, root, utc_now_s())
+    store.close()
     receipt_key = read_receipt_key(keys / "receipt.key.pem").public_key().public_bytes_raw()
     print(f"CA:          {keys / 'ca.pem'}")
     print(f"Receipt key: {receipt_key.hex()}")
@@ -64,11 +74,14 @@ def init(  # noqa: PLR0917 - one parameter an option
 
 @command.command("serve")
 @click.argument("folder", type=FOLDER)
-def serve_command(folder: Path) -> None:
-    """Serve devices and controllers until stopped."""
+@click.option("--processes", default=1, show_default=True, type=click.IntRange(1, 64), help="How many share the ports.")
+def serve_command(folder: Path, processes: int) -> None:
+    """Serve devices, controllers and people until stopped."""
+    if processes > 1:  # read when prometheus_client is loaded: each process writes there, and any of them tells all
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="safecount-metrics-")
     from safecount_ops.collector.serve import serve  # noqa: PLC0415 - the web server is loaded by this command alone
 
-    serve(read_settings(folder))
+    serve(read_settings(folder), processes)
 
 
 @command.command("add-tenant")
@@ -182,5 +195,5 @@ def _tls_key(file: Path) -> ec.EllipticCurvePublicKey:
     return key
 
 
-for _one in PEOPLE_COMMANDS:
+for _one in (*PEOPLE_COMMANDS, *KEEPING_COMMANDS):
     command.add_command(_one)

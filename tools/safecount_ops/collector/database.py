@@ -1,21 +1,24 @@
-"""The one database, SQLite, behind two doors: `writing` and `reading`, each one transaction.
+"""The one database behind two doors: `writing` and `reading`, each one transaction. SQLite, or PostgreSQL by a setting.
 
-A write transaction that has been left is on disk: WAL with synchronous=FULL.
+A write transaction that has been left is on disk: SQLite with WAL and synchronous=FULL; PostgreSQL with what its server
+has for synchronous_commit, which is on unless somebody turned it off.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import Connection, create_engine, event, exc
+from sqlalchemy import Connection, Engine, create_engine, event, exc, func, make_url, select
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from safecount.errors import SafecountError
+from safecount.errors import SafecountError, UsageError
 from safecount_ops.collector.tables import metadata
 
 _PAGE_BYTES = 16_384
 """Three envelopes fit a page; in one of 4096 bytes each would need two."""
+_POSTGRESQL = "postgresql"
+_PATIENCE = "-c lock_timeout=20s -c statement_timeout=60s -c idle_in_transaction_session_timeout=60s"
 
 
 class DatabaseUnavailable(SafecountError):  # noqa: N818 - it names what is so
@@ -23,12 +26,11 @@ class DatabaseUnavailable(SafecountError):  # noqa: N818 - it names what is so
 
 
 class Database:
-    """Connections to the database in `file`."""
+    """Connections to SQLite in a file, or to PostgreSQL at an address, `postgresql://user@host/name`."""
 
-    def __init__(self, file: Path, connections: int = 8) -> None:
-        self._engine = create_engine(f"sqlite:///{file}", connect_args={"timeout": 20}, pool_size=connections)
-        event.listen(self._engine, "connect", _prepare_sqlite)
-        event.listen(self._engine, "begin", _begin_sqlite)
+    def __init__(self, where: Path | str, connections: int = 8) -> None:
+        self._engine = _postgresql(where, connections) if isinstance(where, str) else _sqlite(where, connections)
+        self._shared = isinstance(where, str)
 
     def close(self) -> None:
         self._engine.dispose()
@@ -44,14 +46,43 @@ class Database:
         with _translated(), self._engine.begin() as connection:
             yield connection
 
-    def lock(self, connection: Connection, name: str) -> None:
-        """Hold everybody else who asks for the same lock until this transaction ends. SQLite has one writer anyway."""
-
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """One transaction that sees one state, and keeps nobody from writing."""
-        with _translated(), self._engine.connect().execution_options(reading=True) as connection:
+        with _translated(), self._engine.connect() as connection:
+            if self._shared:
+                connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            else:
+                connection.execution_options(reading=True)
             yield connection
+
+    def lock(self, connection: Connection, name: str) -> None:
+        """Hold everybody else who asks for the same lock until this transaction ends. SQLite has one writer anyway."""
+        if self._shared:
+            connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(name))))
+
+
+def _sqlite(file: Path, connections: int) -> Engine:
+    engine = create_engine(f"sqlite:///{file}", connect_args={"timeout": 20}, pool_size=connections)
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _postgresql(address: str, connections: int) -> Engine:
+    try:
+        url = make_url(address)
+    except exc.ArgumentError as error:
+        raise UsageError("The database's address must be as in postgresql://user@host:5432/name.") from error
+    if url.drivername != _POSTGRESQL:
+        raise UsageError(f"The database's address must begin with {_POSTGRESQL}://, not {url.drivername}://.")
+    return create_engine(
+        url.set(drivername="postgresql+psycopg"),
+        pool_size=connections,
+        pool_pre_ping=True,
+        pool_timeout=20,
+        connect_args={"connect_timeout": 10, "options": _PATIENCE},
+    )
 
 
 @contextmanager

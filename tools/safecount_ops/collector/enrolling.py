@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request, Response
 
 from safecount_ops.collector.authority import Authority
 from safecount_ops.collector.gate import CLIENT_CERTIFICATE
-from safecount_ops.collector.http import read_body
+from safecount_ops.collector.http import body_of, read_body
 from safecount_ops.collector.intake import utc_now_s
 from safecount_ops.collector.registry import DEFAULT_TENANT, Registry
 from safecount_ops.enrolment.est import MAX_BODY_BYTES, PREFIX, EstRequest, EstServer
@@ -36,7 +36,10 @@ def enrolment_router(authority: Authority, registry: Registry, tokens: Tokens) -
     router = APIRouter()
     server = EstServer(authority, RegistryAdmission(registry), tokens)
 
-    @router.api_route(PREFIX + "{operation}", methods=["GET", "POST"], response_class=Response, tags=["enrolment"])
+    @router.get(PREFIX + "{operation}", response_class=Response, tags=["enrolment"])
+    @router.post(
+        PREFIX + "{operation}", response_class=Response, tags=["enrolment"], openapi_extra=body_of("application/pkcs10")
+    )
     async def enrol(request: Request, operation: str) -> Response:
         """`cacerts` (GET), `simpleenroll` with a site code's token, `simplereenroll` with the certificate before."""
         asked = EstRequest(

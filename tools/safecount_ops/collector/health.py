@@ -17,15 +17,18 @@ def save_newest(connection: Connection, brought: Mapping[int, Sequence[Envelope]
     An envelope whose record cannot be read is kept like every other, and changes nothing here.
     """
     newest = {number: found for number, new in brought.items() if (found := _newest(new)) is not None}
-    columns = (health.c.device, health.c.epoch, health.c.sequence)
+    columns = (health.c.device, health.c.epoch, health.c.sequence, health.c.version, health.c.version_since)
     rows = connection.execute(select(*columns).where(health.c.device.in_(newest))).all()
-    known = {row.device: (row.epoch, row.sequence) for row in rows}
+    known = {row.device: row for row in rows}
     changed = []
     for number, (place, record) in newest.items():
-        if place <= known.get(number, (-1, 0)):
+        before = known.get(number)
+        if before is not None and place <= (before.epoch, before.sequence):
             continue
-        values = {"epoch": place[0], "sequence": place[1], "received_at": now_s, **_columns(record)}
-        if number in known:
+        since_s = 0 if before is None else before.version_since if before.version == record.version else now_s
+        times = {"received_at": now_s, "version_since": since_s}
+        values = {"epoch": place[0], "sequence": place[1], **times, **_columns(record)}
+        if before is not None:
             connection.execute(health.update().where(health.c.device == number).values(values))
         else:
             connection.execute(health.insert().values(device=number, **values))

@@ -4,6 +4,7 @@ A body is bounded in size and in time while it comes in.
 """
 
 import asyncio
+from typing import Any
 
 from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -11,11 +12,29 @@ from fastapi.exceptions import RequestValidationError
 from safecount_ops.collector.database import DatabaseUnavailable
 
 RETRY_AFTER_S = "30"
+ANSWERS: dict[int | str, dict[str, Any]] = {
+    400: {"description": "A parameter, or the body, is none."},
+    401: {"description": "A token, or name, password and code, that do not hold."},
+    403: {"description": "A certificate, session, role or form key is missing."},
+    404: {"description": "There is none that the asking one may see."},
+    408: {"description": "The body took too long."},
+    409: {"description": "It cannot be done as things are."},
+    413: {"description": "The body is too large."},
+    415: {"description": "The body is of another content type."},
+    429: {"description": "Too much: come again after the seconds in Retry-After. Nothing was looked at."},
+    503: {"description": "The database does not answer: come again. Nothing was stored."},
+}
+"""What any request may be answered, beside what it asked for."""
+
+
+def body_of(content_type: str) -> dict[str, Any]:
+    """What an operation that reads its body itself tells of it in the OpenAPI document."""
+    return {"requestBody": {"required": True, "content": {content_type: {"schema": {"type": "string"}}}}}
 
 
 def make_app(title: str, body_s: float) -> FastAPI:
     """An application whose requests' bodies may take `body_s` seconds."""
-    app = FastAPI(title=title, docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(title=title, docs_url=None, redoc_url=None, openapi_url=None, responses=ANSWERS)
     app.state.body_s = body_s
 
     @app.exception_handler(DatabaseUnavailable)

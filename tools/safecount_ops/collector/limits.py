@@ -106,6 +106,7 @@ class Exclusions:
     def add(self, subject: str, reason: str, first_s: int, now_s: int) -> Exclusion:
         """Exclude a subject for `first_s` seconds, twice as long each time it comes to that again."""
         with self._database.writing() as connection:
+            self._database.lock(connection, "exclusion")
             row = connection.execute(select(exclusion).where(exclusion.c.subject == subject)).one_or_none()
             strikes = row.strikes + 1 if row is not None and row.until + FORGIVEN_AFTER_S > now_s else 1
             length_s = min(LONGEST_EXCLUSION_S, first_s * 2 ** min(strikes - 1, 20))

@@ -1,6 +1,9 @@
 """What Prometheus may read of a process: how much came and what became of it. No name of a device stands in it."""
 
+import os
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
 from sqlalchemy import func, select
 
 from safecount_ops.collector.database import Database
@@ -12,7 +15,7 @@ _SECONDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
 
 
 class Metrics:
-    """The counters of one process, and the gauges of its database. Starts from 0 with the process."""
+    """The counters of all processes of one `serve`, and the gauges of its database. They start from 0 with it."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
@@ -25,8 +28,15 @@ class Metrics:
         self.seconds = Histogram(
             "safecount_request_seconds", "From a request's head to its answer.", buckets=_SECONDS, registry=own
         )
-        self._devices = Gauge("safecount_devices", "Devices, by state.", ["state"], registry=own)
-        self._missing = Gauge("safecount_missing_envelopes", "Sequence numbers that have not come.", registry=own)
+        self._devices = Gauge(
+            "safecount_devices", "Devices, by state.", ["state"], registry=own, multiprocess_mode="mostrecent"
+        )
+        self._missing = Gauge(
+            "safecount_missing_envelopes",
+            "Sequence numbers that have not come.",
+            registry=own,
+            multiprocess_mode="mostrecent",
+        )
 
     def text(self, database: Database, now_s: int) -> bytes:
         """Everything, in Prometheus's text format."""
@@ -42,4 +52,13 @@ class Metrics:
         for name, value in zip(("active", "held", "silent"), states, strict=True):
             self._devices.labels(name).set(value)
         self._missing.set(missing or 0)
-        return generate_latest(self._registry)
+        return generate_latest(_of_all_processes() or self._registry)
+
+
+def _of_all_processes() -> CollectorRegistry | None:
+    """What they have written down, where there are several; None for one alone."""
+    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+        return None
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return registry

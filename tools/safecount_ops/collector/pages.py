@@ -17,9 +17,9 @@ from sqlalchemy import Connection
 
 from safecount.errors import UsageError
 from safecount.wire.envelope import DEVICE_MAX_BYTES
-from safecount_ops.collector import audit, fleet
+from safecount_ops.collector import audit, fleet, rollout
 from safecount_ops.collector.database import Database
-from safecount_ops.collector.http import read_body
+from safecount_ops.collector.http import body_of, read_body
 from safecount_ops.collector.intake import utc_now_s
 from safecount_ops.collector.limits import Exclusions
 from safecount_ops.collector.people import People, Person, Right
@@ -28,6 +28,7 @@ from safecount_ops.collector.registry import Registry
 COOKIE = "__Host-safecount"
 STATES = ("held", "silent", "trouble", "new", "well", "off")
 _MAX_FORM_BYTES = 4096
+_FORM = "application/x-www-form-urlencoded"
 _LOG_IN_TAKES_S = 1.0
 """At least: how long an answer took then tells nothing of what was wrong."""
 _ENTRIES = 100
@@ -72,7 +73,9 @@ class Pages:
 
 def pages_router(pages: Pages) -> APIRouter:
     """The pages, each with the right that it needs."""
-    router = APIRouter(tags=["people"], default_response_class=Response)
+    router = APIRouter(
+        tags=["people"], default_response_class=Response, responses={303: {"description": "To another page."}}
+    )
     _add_sessions(router, pages)
     _add_devices(router, pages)
     _add_oversight(router, pages)
@@ -93,7 +96,7 @@ def _add_sessions(router: APIRouter, pages: Pages) -> None:
     async def login_form() -> Response:
         return pages.render("login.html", None, failed=False)
 
-    @router.post("/login")
+    @router.post("/login", openapi_extra=body_of(_FORM), status_code=303)
     async def log_in(request: Request) -> Response:
         began_s = time.monotonic()
         form = await _form(request)
@@ -104,7 +107,7 @@ def _add_sessions(router: APIRouter, pages: Pages) -> None:
             return pages.render("login.html", None, 401, failed=True)
         return _to("/", {"Set-Cookie": f"{COOKIE}={cookie}; Path=/; Secure; HttpOnly; SameSite=Strict"})
 
-    @router.post("/logout")
+    @router.post("/logout", openapi_extra=body_of(_FORM), status_code=303)
     async def log_out(request: Request, person: Annotated[Person, see]) -> Response:
         await _checked_form(request, person)
         await asyncio.to_thread(pages.people.log_out, request.cookies.get(COOKIE, ""))
@@ -125,6 +128,7 @@ def _add_devices(router: APIRouter, pages: Pages) -> None:
         rows, more = await pages.read(lambda at: fleet.standings(at, person.tenant, now_s, after, state))
         counted = [(name, totals.states.get(name, 0)) for name in STATES]
         bar = fleet.shares(counted, 1000)
+        stopped = await pages.read(lambda at: rollout.stops(at, person.tenant))
         return pages.render(
             "devices.html",
             person,
@@ -134,7 +138,7 @@ def _add_devices(router: APIRouter, pages: Pages) -> None:
             state=state,
             states=counted,
             bar=bar,
-            stopped=None,
+            stopped=stopped,
         )
 
     @router.get("/devices/{name}")
@@ -147,13 +151,13 @@ def _add_devices(router: APIRouter, pages: Pages) -> None:
         most = max([count for _, count in details.days] + [1])
         return pages.render("device.html", person, one=one, details=details, most=most)
 
-    @router.post("/devices/{name}/release")
+    @router.post("/devices/{name}/release", openapi_extra=body_of(_FORM), status_code=303)
     async def release(request: Request, name: str, person: Annotated[Person, change]) -> Response:
         await _checked_form(request, person)
         await _for_device(pages, person, name, lambda: pages.registry.release(name, utc_now_s(), person.name))
         return _to(f"/devices/{quote(name, safe='')}")
 
-    @router.post("/devices/{name}/active")
+    @router.post("/devices/{name}/active", openapi_extra=body_of(_FORM), status_code=303)
     async def set_active(request: Request, name: str, person: Annotated[Person, change]) -> Response:
         wish = (await _checked_form(request, person)).get("active")
         if wish not in {"yes", "no"}:
@@ -172,7 +176,7 @@ def _add_oversight(router: APIRouter, pages: Pages) -> None:
         rows = await asyncio.to_thread(pages.exclusions.all, utc_now_s())
         return pages.render("excluded.html", person, rows=rows)
 
-    @router.post("/excluded/readmit")
+    @router.post("/excluded/readmit", openapi_extra=body_of(_FORM), status_code=303)
     async def readmit(request: Request, person: Annotated[Person, change]) -> Response:
         _sees_all(person)
         subject = (await _checked_form(request, person)).get("subject", "")
@@ -221,7 +225,7 @@ def _sees_all(person: Person) -> None:
 
 async def _form(request: Request) -> dict[str, str]:
     """The first value of each field of a form that our own page has sent."""
-    body = await read_body(request, _MAX_FORM_BYTES, "application/x-www-form-urlencoded")
+    body = await read_body(request, _MAX_FORM_BYTES, _FORM)
     if request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":
         raise HTTPException(403, "A form of another site is not taken.")
     try:

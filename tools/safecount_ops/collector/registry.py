@@ -64,6 +64,7 @@ class Registry:
         """Make a tenant, or pin the root key (raw Ed25519) of one that has none yet; a pinned one never changes."""
         checked_name(name, "tenant")
         with self._database.writing() as connection:
+            self._database.lock(connection, "registry")
             row = connection.execute(select(tenant.c.root_key).where(tenant.c.name == name)).one_or_none()
             if row is None:
                 connection.execute(tenant.insert().values(name=name, root_key=root_key, added_at=now_s))
@@ -81,6 +82,7 @@ class Registry:
         checked_name(name, "device", DEVICE_MAX_BYTES)
         _check_key(key)
         with self._database.writing() as connection:
+            self._database.lock(connection, "registry")
             _known_tenant(connection, tenant_name)
             row = connection.execute(select(device.c.tenant).where(device.c.name == name)).one_or_none()
             if row is None:
@@ -122,6 +124,7 @@ class Registry:
         checked_name(name, "token")
         secret = secrets.token_urlsafe(_TOKEN_BYTES)
         with self._database.writing() as connection:
+            self._database.lock(connection, "registry")
             _known_tenant(connection, tenant_name)
             if connection.execute(select(token.c.name).where(token.c.name == name)).one_or_none() is not None:
                 raise UsageError(f"There is a token {name} already; choose another name, or revoke that one first.")

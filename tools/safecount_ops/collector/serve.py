@@ -1,11 +1,13 @@
-"""Serves both ports of an initialised folder in one process, until SIGTERM or SIGINT."""
+"""Serves both ports of an initialised folder, in one process or several, until SIGTERM or SIGINT."""
 
 import asyncio
+import os
 import signal
 import socket
 import ssl
-from collections.abc import Iterator
-from contextlib import contextmanager
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import cast
 
 import uvicorn
@@ -13,16 +15,17 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from safecount.errors import SafecountError
 from safecount_ops.collector.authority import Authority
-from safecount_ops.collector.database import Database
+from safecount_ops.collector.database import Database, DatabaseUnavailable
 from safecount_ops.collector.enrolling import enrolment_router
 from safecount_ops.collector.gate import CLIENT_CERTIFICATE, Gate
-from safecount_ops.collector.intake import Intake, read_receipt_key
+from safecount_ops.collector.intake import Intake, read_receipt_key, utc_now_s
 from safecount_ops.collector.limits import Exclusions
 from safecount_ops.collector.metrics import Metrics
 from safecount_ops.collector.pages import Pages, pages_router
 from safecount_ops.collector.pam_passwords import PamPasswords
 from safecount_ops.collector.people import People
 from safecount_ops.collector.registry import Registry
+from safecount_ops.collector.rollout import RolloutWatch
 from safecount_ops.collector.settings import CollectorSettings, DevicePort, PeoplePort
 from safecount_ops.collector.web import device_app, people_app
 from safecount_ops.enrolment.tokens import Tokens
@@ -74,12 +77,61 @@ class _Server(uvicorn.Server):
         yield
 
 
-def serve(settings: CollectorSettings) -> None:
-    """Serve until told to stop. Prints both addresses once they take connections.
+def serve(settings: CollectorSettings, processes: int = 1) -> None:
+    """Serve until told to stop, with `processes` that share the ports. Prints both addresses first.
 
     Raises:
-        SafecountError: a file or port cannot be used.
+        SafecountError: a file or port cannot be used, or one of several processes has ended by itself.
     """
+    listeners = [_listen(port) for port in (settings.devices, settings.people)]
+    for what, listener in zip(("devices", "people"), listeners, strict=True):
+        host, port = listener.getsockname()[:2]
+        print(f"{what}: https://{f'[{host}]' if ':' in host else host}:{port}", flush=True)
+    if processes == 1:
+        _serve(settings, listeners)
+    else:
+        _supervise(lambda: _serve(settings, listeners), processes)
+
+
+def _supervise(work: Callable[[], None], processes: int) -> None:
+    """Run `work` in children until told to stop. When one ends by itself all do: the service manager starts them anew."""
+    children = {_child(work) for _ in range(processes)}
+    told = False
+
+    def stop(_number: int = 0, _frame: object = None) -> None:
+        nonlocal told
+        told = True
+        for one in children:
+            os.kill(one, signal.SIGTERM)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+    ended_early = False
+    while children:
+        ended, _ = os.wait()
+        children.discard(ended)
+        if not told:
+            ended_early = True
+            stop()
+    if ended_early:
+        raise SafecountError("A process of the collector ended by itself, so all were stopped; start it again.")
+
+
+def _child(work: Callable[[], None]) -> int:
+    child = os.fork()
+    if child:
+        return child
+    code = 1
+    try:
+        work()
+        code = 0
+    except SafecountError as error:
+        print(error, file=sys.stderr, flush=True)
+    finally:
+        os._exit(code)
+
+
+def _serve(settings: CollectorSettings, listeners: list[socket.socket]) -> None:
     database = Database(settings.database)
     intake = Intake(database, read_receipt_key(settings.keys / "receipt.key.pem"))
     enrolment = enrolment_router(Authority(settings.keys), Registry(database), Tokens.in_folder(settings.folder))
@@ -87,32 +139,37 @@ def serve(settings: CollectorSettings) -> None:
     people = People(database, PamPasswords(settings.login.pam_service))
     pages = pages_router(Pages(database, people, exclusions))
     apps = device_app(intake, metrics, limits.body_s, enrolment), people_app(database, metrics, limits.body_s, pages)
-    device_gate, people_gate = (Gate(app, limits, exclusions, metrics) for app in apps)
-    ports: list[tuple[DevicePort | PeoplePort, Gate, ssl.VerifyMode]] = [
-        (settings.devices, device_gate, ssl.CERT_OPTIONAL),
-        (settings.people, people_gate, ssl.CERT_NONE),
+    gates = (Gate(app, limits, exclusions, metrics) for app in apps)
+    servers = [
+        _server(settings, gate, clients)
+        for gate, clients in zip(gates, (ssl.CERT_OPTIONAL, ssl.CERT_NONE), strict=True)
     ]
-    listeners = [_listen(port) for port, _, _ in ports]
-    servers = [_server(settings, app, clients) for _, app, clients in ports]
-    for what, listener in zip(("devices", "people"), listeners, strict=True):
-        host, port = listener.getsockname()[:2]
-        print(f"{what}: https://{f'[{host}]' if ':' in host else host}:{port}", flush=True)
+    watch = RolloutWatch(database, settings.folder, settings.rollout)
     try:
-        asyncio.run(_run(servers, listeners))
+        asyncio.run(_run(servers, listeners, watch, settings.rollout.look_s))
     finally:
         database.close()
 
 
-async def _run(servers: list[_Server], listeners: list[socket.socket]) -> None:
+async def _run(servers: list[_Server], listeners: list[socket.socket], watch: RolloutWatch, look_s: float) -> None:
     def stop() -> None:
         for server in servers:
             server.should_exit = True
 
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop)
+    watching = asyncio.create_task(_watch(watch, look_s))
     await asyncio.gather(
         *(server.serve(sockets=[listener]) for server, listener in zip(servers, listeners, strict=True))
     )
+    watching.cancel()
+
+
+async def _watch(watch: RolloutWatch, look_s: float) -> None:
+    while True:
+        with suppress(DatabaseUnavailable):
+            await asyncio.to_thread(watch.look, utc_now_s())
+        await asyncio.sleep(look_s)
 
 
 def _server(settings: CollectorSettings, app: Gate, clients: ssl.VerifyMode) -> _Server:

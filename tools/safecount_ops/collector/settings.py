@@ -9,7 +9,7 @@ from safecount.errors import UsageError
 
 SETTINGS_FILE = "collector.toml"
 
-Table = TypeVar("Table", "DevicePort", "PeoplePort", "Limits", "Login")
+Table = TypeVar("Table", "DevicePort", "PeoplePort", "Limits", "Login", "Rollout", "Where")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,26 @@ class Login:
 
 
 @dataclass(frozen=True, slots=True)
+class Rollout:
+    """When to stop a roll-out: `least` devices fell back, and of those that tried at least `stop_percent` in a hundred.
+
+    `hook`: a program that is then run with the path of the stop file; empty: none. `look_s`: how often to look.
+    """
+
+    stop_percent: int = 20
+    least: int = 3
+    look_s: int = 60
+    hook: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Where the database is: `url` is that of PostgreSQL, `postgresql://user@host/name`; empty: SQLite in the folder."""
+
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class CollectorSettings:
     """The folder and what its `collector.toml` says."""
 
@@ -72,14 +92,17 @@ class CollectorSettings:
     people: PeoplePort = field(default_factory=PeoplePort)
     limits: Limits = field(default_factory=Limits)
     login: Login = field(default_factory=Login)
+    rollout: Rollout = field(default_factory=Rollout)
+    where: Where = field(default_factory=Where)
 
     @property
     def keys(self) -> Path:
         return self.folder / "keys"
 
     @property
-    def database(self) -> Path:
-        return self.folder / "collector.db"
+    def database(self) -> Path | str:
+        """The file of SQLite, or the address of PostgreSQL."""
+        return self.where.url or self.folder / "collector.db"
 
 
 def read_settings(folder: Path) -> CollectorSettings:
@@ -94,7 +117,7 @@ def read_settings(folder: Path) -> CollectorSettings:
         ) from error
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(f"The settings in {path} cannot be read: {error}.") from error
-    if unknown := content.keys() - {"devices", "people", "limits", "login"}:
+    if unknown := content.keys() - {"devices", "people", "limits", "login", "rollout", "database"}:
         raise UsageError(f"{path} has an unknown table: {min(unknown)}.")
     return CollectorSettings(
         folder.absolute(),
@@ -102,6 +125,8 @@ def read_settings(folder: Path) -> CollectorSettings:
         _table(content, "people", PeoplePort, path),
         _table(content, "limits", Limits, path),
         _table(content, "login", Login, path),
+        _table(content, "rollout", Rollout, path),
+        _table(content, "database", Where, path),
     )
 
 
@@ -118,8 +143,9 @@ def _table(content: dict[str, object], name: str, kind: type[Table], path: Path)
     return kind(**given)
 
 
-def settings_text(devices: DevicePort, people: PeoplePort) -> str:
+def settings_text(devices: DevicePort, people: PeoplePort, database: str = "") -> str:
     """A `collector.toml` to begin with."""
+    where = f'\n[database]\nurl = "{database}"\n' if database else ""
     return f"""# Settings of this collector; docs/collector.md tells what there is.
 [devices]  # where devices come to, with their certificates
 host = "{devices.host}"
@@ -128,4 +154,4 @@ port = {devices.port}
 [people]  # where the controller comes to
 host = "{people.host}"
 port = {people.port}
-"""
+{where}"""

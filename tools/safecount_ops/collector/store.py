@@ -127,6 +127,7 @@ def _load_devices(connection: Connection, names: set[str]) -> dict[str, _Device]
     columns = (device.c.number, device.c.name, device.c.key, device.c.active, device.c.tenant)
     epochs = select(func.count()).where(chain.c.device == device.c.number).scalar_subquery().label("epochs")
     query = select(*columns, device.c.head_epoch, device.c.held_at, epochs).where(device.c.name.in_(names))
+    query = query.order_by(device.c.number).with_for_update(of=device)  # as PostgreSQL needs it: one writer a device
     rows = connection.execute(query)
     return {
         row.name: _Device(

@@ -43,7 +43,7 @@ device = Table(
     "device",
     metadata,
     Column("number", Integer, primary_key=True),
-    Column("name", String(32), nullable=False, unique=True),
+    Column("name", String(32).with_variant(String(32, collation="C"), "postgresql"), nullable=False, unique=True),
     Column("tenant", ForeignKey("tenant.name"), nullable=False),
     Column("key", LargeBinary(32), nullable=False),  # the Ed25519 key that new envelopes must be signed with
     Column("active", Boolean, nullable=False),
@@ -123,6 +123,7 @@ health = Table(
     Column("received_at", BigInteger, nullable=False),
     Column("at", BigInteger, nullable=False),
     Column("version", String(64), nullable=False),
+    Column("version_since", BigInteger, nullable=False),  # 0: since it was first heard of
     Column("slot", String(1), nullable=False),
     Column("temperature", Integer),
     Column("disk_free", Integer, nullable=False),
@@ -172,9 +173,20 @@ audit = Table(
     Column("previous", LargeBinary(32), nullable=False),
     Column("digest", LargeBinary(32), nullable=False),
 )
+rollout_stop = Table(
+    "rollout_stop",
+    metadata,
+    Column("tenant", ForeignKey("tenant.name"), primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("fell_back", BigInteger, nullable=False),
+    Column("tried", BigInteger, nullable=False),
+)
+
 _APPEND_ONLY = {
     "sqlite": "CREATE TRIGGER audit_no_{0} BEFORE {0} ON audit BEGIN SELECT RAISE(ABORT, 'append-only'); END",
-    "postgresql": "CREATE RULE audit_no_{0} AS ON {0} TO audit DO INSTEAD NOTHING",
+    "postgresql": "CREATE FUNCTION audit_no_{0}() RETURNS trigger LANGUAGE plpgsql AS "
+    "$$ BEGIN RAISE EXCEPTION 'append-only'; END $$; "
+    "CREATE TRIGGER audit_no_{0} BEFORE {0} ON audit FOR EACH STATEMENT EXECUTE FUNCTION audit_no_{0}()",
 }
 for _dialect, _rule in _APPEND_ONLY.items():
     for _act in ("UPDATE", "DELETE"):

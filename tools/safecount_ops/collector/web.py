@@ -16,7 +16,7 @@ from safecount.wire.uplink import CONTENT_TYPE, ENVELOPES_PATH, KEYSET_PATH, MAX
 from safecount_ops.collector.database import Database
 from safecount_ops.collector.fetching import directory, page
 from safecount_ops.collector.gate import DEVICE, OFFENCE
-from safecount_ops.collector.http import make_app, read_body
+from safecount_ops.collector.http import body_of, make_app, read_body
 from safecount_ops.collector.intake import Intake, utc_now_s
 from safecount_ops.collector.metrics import Metrics
 from safecount_ops.collector.registry import METRICS, PULL, Bearer, Registry
@@ -32,7 +32,7 @@ def device_app(intake: Intake, metrics: Metrics, body_s: float, enrolment: APIRo
     if enrolment is not None:
         app.include_router(enrolment)
 
-    @app.post(ENVELOPES_PATH, response_class=Response)
+    @app.post(ENVELOPES_PATH, response_class=Response, openapi_extra=body_of(CONTENT_TYPE))
     async def take(request: Request, device: Annotated[str, Depends(_device)]) -> Response:
         body = await read_body(request, MAX_BATCH_BYTES, CONTENT_TYPE)
         try:
@@ -96,7 +96,7 @@ def people_app(database: Database, metrics: Metrics, body_s: float, pages: APIRo
             raise HTTPException(404, "This token sees no such device.")
         return _cbor(encode_page(found))
 
-    @app.put(KEYSET_PATH, response_class=Response)
+    @app.put(KEYSET_PATH, response_class=Response, status_code=204, openapi_extra=body_of(CONTENT_TYPE))
     async def put_keyset(request: Request, who: Annotated[Bearer, Depends(puller)]) -> Response:
         body = await read_body(request, MAX_KEYSET_BYTES, CONTENT_TYPE)
         try:
