@@ -107,6 +107,11 @@ class FolderSettings:
         return Path(self.run, "session", "session")
 
     @property
+    def enrolment_file(self) -> Path:
+        """Where an enrolment stands, for the lamp."""
+        return Path(self.run, "session", "enrolment")
+
+    @property
     def scene_socket(self) -> Path:
         return Path(self.run, "scene", "scene.sock")
 

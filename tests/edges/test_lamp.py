@@ -26,6 +26,20 @@ def test_the_lamp_takes_over_from_the_kernel_flashes_and_is_dark_in_the_end(tmp_
     assert brightness.read_text() == "0"
 
 
+def test_a_pattern_that_is_shown_again_and_again_comes_to_its_end(tmp_path: Path) -> None:
+    """As the seal process shows it, twice a second: it must not begin anew each time."""
+    brightness = led(tmp_path)
+    with Lamp(str(tmp_path), tick_s=0.02) as lamp:
+
+        def lit() -> bool:
+            lamp.show(LampPattern((False,) * 20 + (True,) * 5))
+            return brightness.read_text() == "1"
+
+        lamp.show(LampPattern((False,)))
+        wait_until(lambda: brightness.read_text() == "0", "it is dark")
+        wait_until(lit, "the end of the pattern", 5.0)
+
+
 def test_a_board_without_a_lamp_shows_nothing_and_goes_on(tmp_path: Path) -> None:
     for folder in ("", str(tmp_path / "none")):
         with Lamp(folder) as lamp:

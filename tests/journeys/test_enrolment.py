@@ -3,6 +3,8 @@
 import os
 import pty
 import secrets
+import subprocess
+import sys
 import time
 import tty
 from collections.abc import Iterator
@@ -13,6 +15,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from debian import need
 from safecount.edges.identity import load_identity
 from safecount.edges.seal_keys import current_keyset
 from safecount.settings import read_site
@@ -22,7 +25,7 @@ from safecount_ops.__main__ import main
 from safecount_ops.enrolment.signer import load_signer
 from safecount_ops.enrolment.tokens import Tokens
 from simulators.collector import MemoryCollector
-from simulators.device import KEYSET, DeviceFolder, wait_until
+from simulators.device import KEYSET, DeviceFolder, stop, wait_until
 from simulators.est_collector import DeviceCa, EstCollector
 from simulators.keys import signing_key
 from simulators.loopback_collector import LoopbackCollector
@@ -150,7 +153,7 @@ def test_a_used_token_is_refused_and_a_new_code_helps(site: Site) -> None:
     tokens.redeem(parsed.token, parsed.serial, "another name", 0)
     with site.device.running("provision"):
         site.type(code)
-        site.expect("token-refused: ")
+        site.expect("token-taken: ")
         site.type(site.make_code())
         site.expect("enrolled: ")
 
@@ -163,6 +166,19 @@ def test_without_a_network_or_a_keyset_it_tries_again_by_itself(site: Site) -> N
         assert read_site(site.device.part("site") / "site.toml") is None
         site.collector.others.keyset = KEYSET
         site.expect("enrolled: ")
+
+
+def test_a_network_that_gives_no_address_is_told_apart(site: Site) -> None:
+    """In a network namespace of its own, the process has no interface that leads anywhere."""
+    (site.device.folder / "run" / "session").mkdir()
+    command = [need("unshare"), "-rn", sys.executable, "-m", "safecount", "provision"]
+    process = subprocess.Popen([*command, "--settings", str(site.device.settings_file)])
+    try:
+        site.type(site.make_code())
+        site.expect("no-address: ")
+        assert (site.device.folder / "run" / "session" / "enrolment").read_text() == "no-address"
+    finally:
+        stop(process)
 
 
 @pytest.mark.parametrize(

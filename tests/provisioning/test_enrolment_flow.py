@@ -1,5 +1,6 @@
 """The state table, and what a device does with codes of every kind."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from safecount.delivery.lamp_pattern import FLASHES, WAITING, LampPattern, long_and_short, pattern_of
 from safecount.provisioning.enrolment_flow import TABLE, TOLD, Event, Owner, Refusal, State, judge, step
+from safecount.roles.enrolment_lamp import LAMP, leave_state, pattern_left
 from safecount.wire.site_code import SiteCode, prove, sign_site_code
 from simulators.enrolment import LABEL, SIGNER, site_code
 from simulators.keys import signing_key
@@ -80,6 +83,32 @@ def test_the_page_for_installers_tells_every_state_and_every_refusal() -> None:
         assert f"| `{state.value}` | {TOLD[state]} |" in page
     for refusal in Refusal:
         assert f"- {refusal.value}" in page
+
+
+def test_every_state_has_its_lamp_and_the_page_tells_it() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    for state, pattern in LAMP.items():
+        told = re.search(rf"^\| `{state.value}` \|.*\| (.*) \|$", page, re.MULTILINE)
+        assert told
+        if found := re.fullmatch(r"(a long flash, )?(\d) (?:short|flashes)", told[1]):
+            assert pattern == (long_and_short(int(found[2])) if found[1] else flashing(int(found[2]))), state
+    assert set(LAMP) == set(State)
+    assert len({LAMP[state] for state in State}) == len(State) - 1, "only blank and enrolled look alike here"
+
+
+def test_the_state_that_is_left_for_the_lamp_is_read_back(tmp_path: Path) -> None:
+    path = tmp_path / "enrolment"
+    assert pattern_left(path) == WAITING
+    for state in State:
+        leave_state(path, state)
+        assert pattern_left(path) == LAMP[state]
+    for damage in (b"\xff", b"no-such-state", b"x" * 4096):
+        path.write_bytes(damage)
+        assert pattern_left(path) == WAITING
+
+
+def flashing(count: int) -> LampPattern:
+    return next(pattern_of(kind) for kind, flashes in FLASHES if flashes == count)
 
 
 def test_no_secret_is_shown_by_a_repr() -> None:

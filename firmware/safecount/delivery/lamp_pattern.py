@@ -23,6 +23,9 @@ STEADY = LampPattern((True,))
 WAITING = LampPattern((True,) * _WAITING_TICKS + (False,) * _WAITING_TICKS)
 """The device belongs to nobody yet: a second on, a second off."""
 
+WORKING = LampPattern((True, False))
+"""Busy with an enrolment: quick."""
+
 FLASHES: tuple[tuple[Trouble, int], ...] = (
     (Trouble.CAMERA_MISSING | Trouble.CAMERA_HUNG, 2),
     (Trouble.MODEL_FAILED | Trouble.NOT_COUNTING, 3),
@@ -33,6 +36,11 @@ FLASHES: tuple[tuple[Trouble, int], ...] = (
     (Trouble.ACCELERATOR_LOST, 8),
 )
 """Most urgent first: no counts come to be; counts are at risk; counts wait; counts come, but slower."""
+
+
+def long_and_short(flashes: int) -> LampPattern:
+    """A long flash, then so many short ones: what only an enrolment can meet."""
+    return LampPattern((True,) * _WAITING_TICKS + (False,) * 2 + (True, False) * flashes + (False,) * _PAUSE_TICKS)
 
 
 def pattern_of(troubles: Trouble) -> LampPattern:

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization.pkcs7 import load_der_pkcs7_ce
 from cryptography.x509.oid import NameOID
 
 from safecount.provisioning.enrolment_flow import Event
-from safecount.wire.enrolment import STATEMENT_OID
+from safecount.wire.enrolment import STATEMENT_OID, TOKEN_TAKEN_STATUS
 
 CA_PATH, ENROL_PATH, RENEW_PATH = (f"/.well-known/est/{name}" for name in ("cacerts", "simpleenroll", "simplereenroll"))
 MAX_ANSWER_BYTES = 64 * 1024
@@ -111,6 +111,8 @@ def _exchange(
         raise EnrolmentFailed(_of_tls(error.args[0] if error.args else error)) from error
     except (urllib3.exceptions.HTTPError, OSError) as error:
         raise EnrolmentFailed(Event.NO_NETWORK) from error
+    if answer.status == TOKEN_TAKEN_STATUS:
+        raise EnrolmentFailed(Event.TOKEN_TAKEN)
     if answer.status in {401, 403}:
         raise EnrolmentFailed(Event.TOKEN_REFUSED)
     if answer.status != 200 or len(content) > MAX_ANSWER_BYTES:

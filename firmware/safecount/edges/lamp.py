@@ -35,7 +35,9 @@ class Lamp:
             self._thread.join()
 
     def show(self, pattern: LampPattern) -> None:
-        self._pattern = pattern
+        """From the next tick on; a pattern that is shown already goes on where it is."""
+        if pattern != self._pattern:
+            self._pattern = pattern
 
     def _run(self) -> None:
         """A lamp that cannot be written is no reason to stop sealing."""

@@ -17,9 +17,11 @@ class State(Enum):
     ENROLLING = "enrolling"
     ENROLLED = "enrolled"
     NO_NETWORK = "no-network"
+    NO_ADDRESS = "no-address"
     CLOCK_UNSET = "clock-unset"
     NOT_THE_COLLECTOR = "not-the-collector"
     TOKEN_REFUSED = "token-refused"  # noqa: S105 - a state
+    TOKEN_TAKEN = "token-taken"  # noqa: S105 - a state
     COLLECTOR_FAILED = "collector-failed"
     NO_KEYSET = "no-keyset"
     WRONG_KEYSET = "wrong-keyset"
@@ -33,9 +35,11 @@ class Event(Enum):
     RETRY_DUE = "a while later"
     DONE = "all is in place"
     NO_NETWORK = "no answer"
+    NO_ADDRESS = "no way out"
     CLOCK_UNSET = "certificates not valid yet"
     NOT_THE_COLLECTOR = "another CA"
-    TOKEN_REFUSED = "token used, expired or unknown"  # noqa: S105 - an event
+    TOKEN_REFUSED = "token expired or unknown"  # noqa: S105 - an event
+    TOKEN_TAKEN = "token used by another device"  # noqa: S105 - an event
     COLLECTOR_FAILED = "an answer without sense"
     NO_KEYSET = "no keyset there"
     WRONG_KEYSET = "a keyset of another controller"
@@ -46,10 +50,12 @@ TOLD: dict[State, str] = {
     State.BLANK: "Waiting for a site code: paste its line here, or put it on the card's first partition.",
     State.ENROLLING: "Asking the collector for a certificate.",
     State.ENROLLED: "The device belongs to its site.",
-    State.NO_NETWORK: "The collector cannot be reached: check cable or Wi-Fi, and DHCP. Tried again by itself.",
+    State.NO_NETWORK: "The collector cannot be reached: check the site's firewall and name server. Tried again by itself.",
+    State.NO_ADDRESS: "The network gives no address: check the cable, and that there is DHCP. Tried again by itself.",
     State.CLOCK_UNSET: "The device does not know the time: it needs a time server. Tried again by itself.",
     State.NOT_THE_COLLECTOR: "Another host answers in the collector's place: check the network, or make a new code.",
-    State.TOKEN_REFUSED: "The collector does not take the code any more: it was used or has expired. Make a new one.",
+    State.TOKEN_REFUSED: "The collector does not take the code any more: it has expired, or is another's. Make a new one.",
+    State.TOKEN_TAKEN: "Another device has used this code already: make one for each device.",
     State.COLLECTOR_FAILED: "The collector cannot give a certificate now. Tried again by itself.",
     State.NO_KEYSET: "The collector has no keyset: the controller must publish one. Tried again by itself.",
     State.WRONG_KEYSET: "The keyset there is not of the controller in the code: make a new code with the right root.pub.",
@@ -61,8 +67,15 @@ _OUTCOMES = {
     **{Event[one.name]: one for one in State if one.name in Event.__members__},
     Event.DONE: State.ENROLLED,
 }
-_TRIED_AGAIN = (State.NO_NETWORK, State.CLOCK_UNSET, State.COLLECTOR_FAILED, State.NO_KEYSET, State.DISK_FAILED)
-_NEEDS_A_CODE = (State.NOT_THE_COLLECTOR, State.TOKEN_REFUSED, State.WRONG_KEYSET)
+_TRIED_AGAIN = (
+    State.NO_NETWORK,
+    State.NO_ADDRESS,
+    State.CLOCK_UNSET,
+    State.COLLECTOR_FAILED,
+    State.NO_KEYSET,
+    State.DISK_FAILED,
+)
+_NEEDS_A_CODE = (State.NOT_THE_COLLECTOR, State.TOKEN_REFUSED, State.TOKEN_TAKEN, State.WRONG_KEYSET)
 
 TABLE: dict[tuple[State, Event], State] = {
     **{(one, Event.CODE_TAKEN): State.ENROLLING for one in (State.BLANK, *_TRIED_AGAIN, *_NEEDS_A_CODE)},

@@ -11,6 +11,7 @@ from safecount.delivery.ports import Failure, FailureKind
 from safecount.edges import est_client
 from safecount.edges.https import HttpsTransport
 from safecount.edges.identity import TLS_KEY_FILE, Identity
+from safecount.edges.network_link import has_way_out
 from safecount.edges.site_files import CA_FILE, CERTIFICATE_FILE, SiteFiles
 from safecount.errors import SafecountError
 from safecount.provisioning.enrolment_flow import Event
@@ -36,7 +37,7 @@ class Enrolling:
             self._certify(code)
             return self._take_keyset(code)
         except est_client.EnrolmentFailed as failure:
-            return failure.event
+            return Event.NO_ADDRESS if failure.event is Event.NO_NETWORK and not has_way_out() else failure.event
         except OSError:
             return Event.DISK_FAILED
 

@@ -20,6 +20,7 @@ from safecount.edges.wifi_file import put_wifi
 from safecount.errors import SafecountError
 from safecount.provisioning.enrolment_flow import TABLE, TOLD, Event, Owner, Refusal, State, judge, step
 from safecount.roles.enrolling import Enrolling, knows_zone
+from safecount.roles.enrolment_lamp import leave_state
 from safecount.roles.setup_opening import SetupOpening
 from safecount.settings import Settings, read_settings
 from safecount.wire.enrolment import encode_label
@@ -178,12 +179,13 @@ class _ProvisionProcess:
             raise SafecountError("An enrolment was begun without a code.")
         outcome = self._enrolling.attempt(code)
         self._attempts.due_s = time.monotonic() + self._settings.provision.retry_s
-        if outcome in {Event.DONE, Event.TOKEN_REFUSED}:
+        if outcome in {Event.DONE, Event.TOKEN_REFUSED, Event.TOKEN_TAKEN}:
             remove_file(self._kept)
         self._move(outcome)
 
     def _move(self, event: Event) -> None:
         self._state = step(self._state, event)
+        leave_state(self._settings.folders.enrolment_file, self._state)
         self._say(f"{self._state.value}: {TOLD[self._state]}")
 
     def _say(self, sentence: str) -> None:

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from safecount.counting.local_days import day_at, hour_at
 from safecount.delivery.health import HealthLog
-from safecount.delivery.lamp_pattern import WAITING, pattern_of
+from safecount.delivery.lamp_pattern import pattern_of
 from safecount.delivery.sealer import Sealer
 from safecount.edges.clock import SystemClock, file_date_s
 from safecount.edges.journal import Event, tell
@@ -22,6 +22,7 @@ from safecount.edges.seal_keys import KEYSET_FILE, take_keyset
 from safecount.edges.small_file import WatchedFiles, read_small
 from safecount.edges.spool_db import SpoolDamaged, SpoolDb, SpoolError, path_set_aside, set_aside
 from safecount.edges.systemd import ServiceManager, StopRequest
+from safecount.roles.enrolment_lamp import pattern_left
 from safecount.roles.notary import Notary
 from safecount.roles.ownership import Ownership, ownership_files, read_ownership, read_signing_key
 from safecount.roles.sealing import Sealing, trouble_of
@@ -86,8 +87,8 @@ class _SealProcess:
                 self._wait_for_disk(trouble_of(error))
 
     def _wait_for_owner(self) -> None:
-        self._lamp.show(WAITING)
         while not (self._stop.wait(LOOK_EVERY_S) or self._owner_files.changed()):
+            self._lamp.show(pattern_left(self._folders.enrolment_file))
             self._manager.alive()
 
     def _serve(self, owned: Ownership, sealing: Sealing, notary: Notary) -> None:

@@ -20,6 +20,8 @@ from safecount.wire.errors import Reason, UntrustedInput
 SECRET_BYTES = 16
 FINGERPRINT_BYTES = 32
 SETUP_CODE_BYTES = 5
+TOKEN_TAKEN_STATUS = 409
+"""The HTTP status for a token that another device has used (EST has none of its own; RFC 7030, section 4.2.3)."""
 SERIAL_MAX_BYTES = 24
 LABEL_PREFIX = "SL1:"
 LABEL_VERSION = 1

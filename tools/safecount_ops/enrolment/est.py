@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.hazmat.primitives.serialization.pkcs7 import serialize_certificates
 from cryptography.x509.oid import NameOID
 
-from safecount.wire.enrolment import STATEMENT_OID, Statement, verify_statement
+from safecount.wire.enrolment import STATEMENT_OID, TOKEN_TAKEN_STATUS, Statement, verify_statement
 from safecount.wire.errors import UntrustedInput
 from safecount_ops.enrolment.tokens import Tokens, Verdict
 
@@ -99,7 +99,8 @@ class EstServer:
         key, statement = _parse_request(request.body)
         verdict = self._tokens.redeem(token, statement.serial, statement.device, now_s)
         if verdict is not Verdict.GOOD:
-            raise _Refused(403, f"The token is {verdict.value}: make a new site code.")
+            status = TOKEN_TAKEN_STATUS if verdict is Verdict.USED else 403
+            raise _Refused(status, f"The token is {verdict.value}: make a new site code.")
         self._admission.admit(statement.device, statement.envelope_key)
         if not self._admission.is_admitted(statement.device):
             raise _Refused(403, "The device has been revoked.")

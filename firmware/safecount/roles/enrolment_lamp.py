@@ -1,0 +1,47 @@
+"""What the lamp says of an enrolment: provisioning leaves its state in memory, and the seal process, whose lamp it is, shows
+it as long as the device belongs to nobody. The table for installers is in docs/enrolment.md.
+"""
+
+from contextlib import suppress
+from pathlib import Path
+
+from safecount.delivery.lamp_pattern import WAITING, WORKING, LampPattern, long_and_short, pattern_of
+from safecount.edges.durable_file import replace_file
+from safecount.edges.small_file import read_small
+from safecount.provisioning.enrolment_flow import State
+from safecount.wire.values import Trouble
+
+MAX_STATE_BYTES = 32
+_READABLE = 0o644
+
+LAMP: dict[State, LampPattern] = {
+    State.BLANK: WAITING,
+    State.ENROLLED: WAITING,
+    State.ENROLLING: WORKING,
+    State.DISK_FAILED: pattern_of(Trouble.DISK_FAILING),
+    State.CLOCK_UNSET: pattern_of(Trouble.CLOCK_UNSET),
+    State.NO_NETWORK: pattern_of(Trouble.NETWORK),
+    State.NO_ADDRESS: long_and_short(1),
+    State.NOT_THE_COLLECTOR: long_and_short(2),
+    State.TOKEN_REFUSED: long_and_short(3),
+    State.TOKEN_TAKEN: long_and_short(4),
+    State.COLLECTOR_FAILED: long_and_short(5),
+    State.NO_KEYSET: long_and_short(6),
+    State.WRONG_KEYSET: long_and_short(7),
+}
+"""What counting has a pattern for too has the same one; the others begin with a long flash."""
+
+
+def leave_state(path: Path, state: State) -> None:
+    """Tell the lamp's process where the enrolment stands. What cannot be left is not shown; the serial line has it."""
+    with suppress(OSError):
+        replace_file(path, state.value.encode("ascii"), _READABLE)
+
+
+def pattern_left(path: Path) -> LampPattern:
+    """The pattern of the state that was left; that of a blank device where there is none that can be read."""
+    try:
+        raw = read_small(path, MAX_STATE_BYTES)
+        return LAMP[State(raw.decode("ascii"))] if raw is not None else WAITING
+    except (OSError, ValueError):
+        return WAITING
