@@ -66,8 +66,9 @@ def test_sealed_attacks_see_what_their_attacker_sees(name: str) -> None:
     assert len(set(sample.outside)) == 1
 
 
-def test_the_collector_would_see_a_body_that_is_not_padded() -> None:
-    samples = [run_task(Task("collector", "unpadded", arm, 0, 40, seed=3)) for arm in (0, 1)]
+@pytest.mark.parametrize("build", ["unpadded", "only-if-many"])
+def test_the_collector_would_see_what_depends_on_a_count(build: str) -> None:
+    samples = [run_task(Task("collector", build, arm, 0, 40, seed=3)) for arm in (0, 1)]
     assert len({form for sample in samples for form in sample.outside}) > 1
 
 

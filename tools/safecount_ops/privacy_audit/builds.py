@@ -146,11 +146,15 @@ def _continued() -> MakeAggregator:
     return _Continued
 
 
-class _OnlyIfSomebody(Aggregator):
-    """Sends no record of a bin that seems empty, "to save traffic"."""
+class _OnlyIfMany(Aggregator):
+    """Sends no record of a bin with few people, "to protect them"."""
+
+    _FEWEST = 24
 
     def pass_time(self, at: Moment) -> list[Message]:
-        return [one for one in super().pass_time(at) if isinstance(one, BinOpened) or (one.entered or 0) > 0]
+        return [
+            one for one in super().pass_time(at) if isinstance(one, BinOpened) or (one.entered or 0) >= self._FEWEST
+        ]
 
 
 class _LevelAtOnce(Aggregator):
@@ -182,9 +186,7 @@ BROKEN = (
     Build("float-noise", "noise by floating-point numbers", lambda: _FloatNoise, "single-visit"),
     Build("talkative", "the exact count stands in a log line", lambda: _Talkative, "single-visit"),
     Build("continued", "a bin goes on after a restart, and is released again", _continued, "restart", forgetful=True),
-    Build(
-        "only-if-somebody", "a bin is sent only if somebody seems to have come", lambda: _OnlyIfSomebody, "collector"
-    ),
+    Build("only-if-many", "a bin is sent only if many have come", lambda: _OnlyIfMany, "collector"),
     Build("unpadded", "sealed records are as long as their counts", lambda: Aggregator, "collector", sealer=_Unpadded),
     Build("level-at-once", "a changed profile holds for the running day", lambda: _LevelAtOnce, "profile"),
 )
