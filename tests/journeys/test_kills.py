@@ -138,7 +138,7 @@ class Killing:
         if full:
             self.nursery.limit_files(full, self.draw.randrange(1, 200_000))
         if victim == "collector":  # not before it can do any harm
-            wait_until(self._collects, "the collector takes connections")
+            wait_until(self._collects, "the collector takes connections", 120)
         time.sleep(self.draw.uniform(0, 0.012))
         if victim == "counting":
             self.counting.cut.set()
@@ -191,7 +191,7 @@ def survive(folder: Path, kills: int, draw: Random) -> None:
         for name in ("seal", "uplink", "collector"):
             killing.start(name)
         with counting.running():
-            wait_until(lambda: len(counting.acknowledged) > 2, "the first records are taken")
+            wait_until(lambda: len(counting.acknowledged) > 2, "the first records are taken", 120)
             for _ in range(kills):
                 killing.harm()
             for name in ("seal", "collector"):
@@ -199,9 +199,9 @@ def survive(folder: Path, kills: int, draw: Random) -> None:
         assert counting.failure is None, counting.failure
         network.fair = True
         with SpoolDb(device.spool_file, new_epoch=None) as spool:
-            wait_until(lambda: spool.waiting() == 0, "everything has its receipt", 120)
+            wait_until(lambda: spool.waiting() == 0, "everything has its receipt", 300)
         address = CollectorAddress(collector.pull_url, collector.ca_file, collector.token_file())
-        assert sum(network.met.values()) >= kills // 100, f"the network was hardly ever bad: {network.met}"
+        assert kills < 500 or sum(network.met.values()) > 0, f"the network was never bad: {network.met}"
         check(read_everything(folder, address, CONTROLLER, int(time.time())), counting.acknowledged)
 
 
