@@ -51,7 +51,7 @@ TOLD: dict[State, str] = {
     State.ENROLLING: "Asking the collector for a certificate.",
     State.ENROLLED: "The device belongs to its site.",
     State.NO_NETWORK: "The collector cannot be reached: check the site's firewall and name server. Tried again by itself.",
-    State.NO_ADDRESS: "The network gives no address: check the cable, and that there is DHCP. Tried again by itself.",
+    State.NO_ADDRESS: "The network gives no address: check cable or Wi-Fi password, and DHCP. Tried again by itself.",
     State.CLOCK_UNSET: "The device does not know the time: it needs a time server. Tried again by itself.",
     State.NOT_THE_COLLECTOR: "Another host answers in the collector's place: check the network, or make a new code.",
     State.TOKEN_REFUSED: "The collector does not take the code any more: it has expired, or is another's. Make a new one.",
