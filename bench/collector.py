@@ -68,6 +68,9 @@ class Sender:
         self.batches = batches
         self.told = Told()
 
+    def close(self) -> None:
+        self._connection.close()
+
     def send(self) -> None:
         """One request; a batch that was told 429 stays the next one."""
         began_s = time.perf_counter()
@@ -186,6 +189,7 @@ def measure(what: str, processes: int, address: str | None, seconds: float, enve
             second = Told()
             for one in senders:
                 second.add(one.told)
+                one.close()
             stored = _stored(database)
     assert stored == first.receipts + second.receipts, "every receipt is for an envelope that is stored"
     assert first.other + second.other == 0, "nothing was answered but receipts and 429"
