@@ -13,6 +13,8 @@ DEV_READY := $(VENV)/.dev-ready
 CODE := firmware tools tests bench image-build
 BOARD ?= virt
 TRUTHS ?= $(or $(wildcard $(SAFECOUNT_ASSETS)/groundtruth/*.json),tools/safecount_ops/desk/truth_vtest.json)
+# What is built already is taken as it is: `make image` renews it.
+BUILT = $(if $(wildcard build/image/virt/SHA256SUMS),,image)
 IMAGE := PYTHONPATH=image-build nice -n 10 $(BIN)/python -m safecount_image
 
 .PHONY: $(shell awk -F ':.*## ' '/^[a-z-]+:.*## / {print $$1}' $(MAKEFILE_LIST))
@@ -68,6 +70,15 @@ test-image: $(DEV_READY) image ## Look into the built image (BOARD=)
 
 rehearse-rpi: $(DEV_READY) ## Build the Raspberry Pi's image from a stand-in archive and start it on QEMU's Pi 3 (as root)
 	@$(BIN)/python -m pytest -x -m image tests/board_rpi
+
+boot: $(DEV_READY) $(BUILT) ## Start the built image in emulation: it enrols, counts a clip, and sends (Ctrl-C ends it)
+	@PYTHONPATH=tests:image-build $(BIN)/python -m boot.show
+
+test-boot: $(DEV_READY) $(BUILT) ## Boot the built image in emulation: enrol, count, cut the power, change slots (CUTS=2)
+	@CUTS=$(or $(CUTS),2) $(BIN)/python -m pytest -m image tests/boot
+
+bench-boot: $(DEV_READY) $(BUILT) ## Measure the emulated device: time to the first frame, slow units, memory, failed units, ports
+	@PYTHONPATH=tests:image-build $(BIN)/python -m boot.measure
 
 reproduce: $(RUN_READY) ## Build the image twice, as two builders on two days, and compare (BOARD=)
 	@$(IMAGE) reproduce $(BOARD)

@@ -153,6 +153,8 @@ def _unboxed(file: Path, phrase: str) -> bytes:
     try:
         return bytes(pyrage.passphrase.decrypt(_read(file), phrase))
     except pyrage.DecryptError as error:
+        if "Excessive work" in str(error):  # it guesses how long it will take from how busy the machine is just now
+            raise KeyFileError(f"This machine is too busy to open the key {file} now; try again.") from error
         raise KeyFileError(f"The key {file} does not open: another pass-phrase, or a damaged file.") from error
 
 

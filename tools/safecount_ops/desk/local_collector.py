@@ -51,9 +51,9 @@ class LocalCollector:
         return CollectorAddress(self.pull_url, self.ca_file, token)
 
 
-def create(folder: Path) -> Ed25519PublicKey:
-    """Make a collector's folder; gives the key that its receipts are signed with."""
-    told = _command("init", folder, "--device-port", "0", "--people-port", "0")
+def create(folder: Path, *options: str) -> Ed25519PublicKey:
+    """Make a collector's folder, with more options of `init`; gives the key that its receipts are signed with."""
+    told = _command("init", folder, "--device-port", "0", "--people-port", "0", *options)
     return Ed25519PublicKey.from_public_bytes(bytes.fromhex(_after("Receipt key:", told.splitlines())))
 
 

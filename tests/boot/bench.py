@@ -1,0 +1,76 @@
+"""An enrolled device on the bench: the image that `make image` left, a second disk, and a shop on this machine."""
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from boot.bench_disk import MOUNTS, cut_clip, desk_count, make_bench_disk
+from boot.board import Board, BootError
+from boot.shop import LINES, Shop, open_shop
+from safecount_image.board import read_board
+from safecount_image.toolbox import make_toolbox
+
+IMAGE = Path("build/image/virt").resolve()
+
+
+NOISE = 23
+"""Exact discrete Laplace at epsilon 0.6, as an hour of the profile `accurate` has: beyond it in one draw of a million."""
+FIRST_HOUR = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+"""Hour 0 of the board's clock. Each start is set to a later hour, since one that was begun is never opened again."""
+
+
+@dataclass
+class Bench:
+    """An emulated board with an enrolled card in it, the clip that it sees, and the shop that its records go to.
+
+    `expected`: how many come in by the same clip, lines and model on this machine.
+    """
+
+    board: Board
+    shop: Shop
+    expected: int
+
+    def hour_s(self, hour: int) -> int:
+        return int((FIRST_HOUR + timedelta(hours=hour)).timestamp())
+
+    def power(self, hour: int, minute: int = 2) -> None:
+        """Cut the power, and give it again with the clock at that hour."""
+        self.board.cut()
+        self.board.power(MOUNTS, f"{FIRST_HOUR + timedelta(hours=hour, minutes=minute):%Y-%m-%dT%H:%M:%S}")
+
+    def begin(self) -> None:
+        """Start a new card, and enrol it."""
+        self.power(0)
+        self.board.until("systemctl is-active safecount-provision", 400)
+        self.shop.enrol(self.board, 300)
+
+    def count_an_hour(self, hour: int) -> int:
+        """Start, count the clip once, and wait until the hour has arrived; gives its noisy number."""
+        self.power(hour)
+        until_s = time.monotonic() + 900
+        while (row := self.shop.hours().get(self.hour_s(hour))) is None or row.noisy_entered is None:
+            if time.monotonic() > until_s:
+                raise BootError(f"no count came:\n{self.board.ask('journalctl -b -n 60 -o cat --no-pager')}")
+            self.board.run_for(5)
+        return row.noisy_entered
+
+
+@contextmanager
+def open_bench(work: Path) -> Iterator[Bench]:
+    """A board with a new card in it, that is off; `begin` enrols it.
+
+    Raises:
+        BootError: there is no image.
+    """
+    if not (IMAGE / "card.img").is_file():
+        raise BootError("there is no image; `make image` builds it")
+    toolbox = make_toolbox()
+    model = json.loads((IMAGE / "image.json").read_text())["model"]
+    clip = cut_clip(work / "clip.mkv", 175, 3)
+    disk = make_bench_disk(toolbox, IMAGE, model, clip, work)
+    with open_shop(work) as shop, Board(toolbox, IMAGE, read_board("virt").sizes, work, [disk]) as board:
+        yield Bench(board, shop, desk_count(clip, model, LINES))

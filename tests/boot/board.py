@@ -1,0 +1,217 @@
+"""The emulated board: power, reset and the two wires that come out of it, as named states.
+
+off --power--> booting --the root's first word--> up --power cut--> off
+                  ^                                |
+                  +----reboot, "0 tryboot" once----+
+"""
+
+import os
+import re
+import select
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Sequence
+from enum import Enum
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from boot.firmware import MACHINE, Firmware
+from safecount_image.sizes import Sizes
+from safecount_image.toolbox import Toolbox
+
+CARD_BYTES = 2 << 30
+RESTART = re.compile(rb"reboot: Restarting system(?: with command '([^']*)')?|reboot: machine restart")
+PANIC = b"Kernel panic"
+PATIENCE_S = 30.0
+SHELL_WORDS = "systemd.debug_shell=ttyS0"
+
+
+class State(Enum):
+    OFF = "off"
+    UP = "up"
+
+
+class BootError(AssertionError):
+    """The board did not do what was waited for; the text ends with what its console said last."""
+
+
+class Board:
+    """A card in a board. `console` is everything that came over the serial port since the last power-on."""
+
+    def __init__(self, toolbox: Toolbox, image: Path, sizes: Sizes, work: Path, disks: Sequence[Path] = ()) -> None:
+        self.work = work
+        self.card = work / "card.img"
+        subprocess.run(["cp", "--sparse=always", str(image / "card.img"), str(self.card)], check=True)
+        os.truncate(self.card, CARD_BYTES)  # the card that was bought is larger than the image
+        self.firmware = Firmware(toolbox, self.card, sizes, work)
+        self.console = b""
+        self.starts: list[int] = []
+        self._toolbox = toolbox
+        self._disks = disks
+        self._qemu: subprocess.Popen[bytes] | None = None
+        self._wires: dict[str, socket.socket] = {}
+        self._extra, self._clock = "", ""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.cut()
+
+    @property
+    def state(self) -> State:
+        return State.OFF if self._qemu is None or self._qemu.poll() is not None else State.UP
+
+    def power(self, words: Sequence[str] = (), clock: str = "") -> None:
+        """Give it power. `words` are added to the kernel's command line, by the bench alone; `clock` is the time in the
+        board's clock chip, as in 2026-11-24T10:00:00 (UTC).
+        """
+        self._extra, self._clock = " ".join((SHELL_WORDS, *words)), clock
+        self._start(tryboot=False)
+
+    def cut(self) -> None:
+        """Pull the plug."""
+        if self._qemu is not None:
+            if self._qemu.poll() is None:
+                os.killpg(self._qemu.pid, signal.SIGKILL)
+            self._qemu.wait()
+        for wire in self._wires.values():
+            wire.close()
+        self._qemu, self._wires = None, {}
+
+    def wait_for(self, text: str, within_s: float) -> float:
+        """Wait until the console has said it, through restarts; gives the seconds that it took.
+
+        Raises:
+            BootError: it did not, in time.
+        """
+        began_s = time.monotonic()
+        wanted = text.encode()
+        while wanted not in self.console:
+            if time.monotonic() - began_s > within_s:
+                raise BootError(f"the console did not say {text!r} within {within_s:.0f} s:\n{self.last_words()}")
+            self.listen(0.2)
+        return time.monotonic() - began_s
+
+    def listen(self, seconds: float) -> None:
+        """Hear the console, and do what the firmware does when the kernel restarts the board."""
+        console = self._wires.get("console")
+        if console is None:
+            raise BootError("the board is off")
+        if not select.select([console], [], [], seconds)[0]:
+            return
+        heard = console.recv(65536)
+        self.console += heard
+        with (self.work / "console.log").open("ab") as log:
+            log.write(heard)
+        if not heard:  # -no-reboot: the kernel has restarted or stopped the board
+            restart = RESTART.search(self.console[-4096:])
+            self._start(tryboot=restart is not None and restart[1] == b"0 tryboot")
+
+    def run_for(self, seconds: float) -> None:
+        """Let it run."""
+        until_s = time.monotonic() + seconds
+        while (left_s := until_s - time.monotonic()) > 0:
+            self.listen(min(left_s, 0.5))
+
+    def until_started(self, starts: int, within_s: float) -> None:
+        """Wait until the firmware has started a kernel so many times since the board was made."""
+        until_s = time.monotonic() + within_s
+        while len(self.starts) < starts:
+            if time.monotonic() > until_s:
+                raise BootError(f"the board was not started again within {within_s:.0f} s:\n{self.last_words()}")
+            self.listen(0.5)
+
+    def type(self, line: str) -> None:
+        """Type into the serial port."""
+        self._wires["console"].sendall(line.encode() + b"\n")
+
+    def ask(self, command: str, within_s: float = 60) -> str:
+        """What a command prints in a shell that only the bench has (a word on the command line opens it).
+
+        Raises:
+            BootError: it took too long, or ended with another exit code than 0.
+        """
+        shell = self._wires["shell"]
+        mark = f"done-{time.monotonic_ns()}"
+        shell.sendall(f"{command}\necho {mark[:5]}'{mark[5:]}' $?\n".encode())
+        heard, until_s = b"", time.monotonic() + within_s
+        while True:
+            found = re.search(mark.encode() + rb" (\d+)", heard)
+            if found:
+                break
+            if time.monotonic() > until_s:
+                raise BootError(
+                    f"{command!r} took longer than {within_s:.0f} s: {heard[-2000:].decode(errors='replace')}"
+                )
+            self.listen(0.0)
+            if select.select([shell], [], [], 0.2)[0]:
+                heard += shell.recv(65536)
+        lines = heard[: found.start()].decode(errors="replace").replace("\r", "").splitlines()
+        told = "\n".join(line for line in lines if mark[:5] not in line and command not in line)
+        if found[1] != b"0":
+            raise BootError(f"{command!r} ended with {found[1].decode()}:\n{told}")
+        return told
+
+    def until(self, command: str, within_s: float) -> None:
+        """Ask again and again until the command ends well. What is asked before the shell is there is lost."""
+        until_s = time.monotonic() + within_s
+        while True:
+            try:
+                self.ask(command, PATIENCE_S)
+            except BootError:
+                if time.monotonic() > until_s:
+                    raise
+                self.listen(2.0)
+            else:
+                return
+
+    def last_words(self) -> str:
+        return "\n".join(self.console.decode(errors="replace").splitlines()[-25:])
+
+    def _start(self, *, tryboot: bool) -> None:
+        kept = self.console if self._qemu is not None else b""
+        self.cut()
+        self.console = kept
+        chosen = self.firmware.choose(tryboot=tryboot)
+        self.starts.append(chosen.partition)
+        paths = {name: self.work / f"{name}.socket" for name in ("console", "shell")}
+        for path in paths.values():
+            path.unlink(missing_ok=True)
+        line: list[str | Path] = ["qemu-system-aarch64", *MACHINE, "-no-reboot", "-device", "virtio-rng-pci"]
+        for number, disk in enumerate((self.card, *self._disks)):
+            line += [
+                "-drive",
+                f"file={disk},format=raw,if=none,id=d{number}",
+                "-device",
+                f"virtio-blk-pci,drive=d{number}",
+            ]
+        line += ["-netdev", "user,id=n", "-device", "virtio-net-pci,netdev=n,romfile="]
+        for name, path in paths.items():
+            line += ["-chardev", f"socket,id={name},path={path},server=on,wait=off"]
+        line += ["-serial", "chardev:console", "-device", "pci-serial,chardev=shell"]
+        line += ["-rtc", f"base={self._clock}"] if self._clock else []
+        line += ["-kernel", chosen.kernel, "-initrd", chosen.initramfs, "-dtb", chosen.device_tree]
+        line += ["-append", f"{chosen.command_line} {self._extra}"]
+        command = self._toolbox.command(line, writable=[self.work])
+        self._qemu = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
+        self._wires = {name: _connected(path, self._qemu) for name, path in paths.items()}
+
+
+def _connected(path: Path, qemu: subprocess.Popen[bytes]) -> socket.socket:
+    wire = socket.socket(socket.AF_UNIX)
+    until_s = time.monotonic() + 20
+    while True:
+        try:
+            wire.connect(str(path))
+        except OSError as error:
+            if qemu.poll() is not None or time.monotonic() > until_s:
+                raise BootError("the emulator did not start") from error
+            time.sleep(0.05)
+        else:
+            return wire

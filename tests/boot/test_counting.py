@@ -1,0 +1,23 @@
+"""The card that ships, in an emulated board: it enrols over its serial port, counts a real clip, and what arrives is right."""
+
+import pytest
+
+from boot.bench import NOISE, Bench
+
+pytestmark = pytest.mark.image
+
+
+def test_a_new_card_enrols_and_its_count_arrives(bench: Bench) -> None:
+    assert bench.expected > NOISE  # else a counter that is dead would pass
+    assert abs(bench.count_an_hour(1) - bench.expected) <= NOISE
+
+
+def test_nothing_has_failed_nothing_listens_and_nothing_is_written_but_data(bench: Bench) -> None:
+    board = bench.board
+    bench.power(2)
+    board.until("systemctl is-active safecount-vision safecount-seal safecount-uplink safecount-provision", 400)
+    assert board.ask("systemctl list-units --failed --no-legend --plain").strip() == ""
+    listening = board.ask("cat /proc/net/tcp /proc/net/tcp6")
+    assert [line for line in listening.splitlines() if " 0A " in line] == []
+    writable = board.ask("grep -E '^/dev/[^ ]+ [^ ]+ [^ ]+ rw' /proc/mounts")
+    assert [line.split()[1] for line in writable.splitlines()] == ["/var/lib/safecount"]
