@@ -26,7 +26,7 @@ CARD_BYTES = 2 << 30
 RESTART = re.compile(rb"reboot: Restarting system(?: with command '([^']*)')?|reboot: machine restart")
 PANIC = b"Kernel panic"
 PATIENCE_S = 30.0
-SHELL_WORDS = "systemd.debug_shell=ttyS0"
+SHELL_WORDS = "systemd.debug_shell=ttyS0 systemd.show_status=no"
 
 
 class State(Enum):

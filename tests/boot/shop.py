@@ -27,7 +27,7 @@ from safecount_ops.desk import local_collector
 from safecount_ops.desk.local_collector import LocalCollector
 
 HOST_AS_THE_GUEST_SEES_IT = "10.0.2.2"
-LABEL = re.compile(r"SL1:[A-Z0-9 $%*+\-./:]+")
+LABEL = re.compile(r"(SL1:[A-Z0-9 $%*+\-./:]+)[\r\n]")
 LINES = tuple(LineSettings(f"x{x:g}", "door", (x, 0.0), (x, 1.0), "left") for x in (0.58, 0.64, 0.7, 0.76))
 """As many lines of one door as a code may have, so that a short clip gives a count that stands out of its noise."""
 
@@ -85,7 +85,7 @@ class Shop:
             board.type("label")
             for _ in range(10):
                 board.listen(0.3)
-        board.type(self.site_code(found[0].strip()))
+        board.type(self.site_code(found[1].strip()))
         board.wait_for("enrolled: The device belongs to its site.", max(1.0, until_s - time.monotonic()))
 
     def hours(self) -> dict[int, Row]:
