@@ -51,7 +51,7 @@ class Bench:
     def count_an_hour(self, hour: int) -> int:
         """Start, count the clip once, and wait until the hour has arrived; gives its noisy number."""
         self.power(hour)
-        until_s = time.monotonic() + 900
+        until_s = time.monotonic() + 1200
         while (row := self.shop.hours().get(self.hour_s(hour))) is None or row.noisy_entered is None:
             if time.monotonic() > until_s:
                 raise BootError(f"no count came:\n{self.board.ask('journalctl -b -n 60 -o cat --no-pager')}")
@@ -70,7 +70,7 @@ def open_bench(work: Path) -> Iterator[Bench]:
         raise BootError("there is no image; `make image` builds it")
     toolbox = make_toolbox()
     model = json.loads((IMAGE / "image.json").read_text())["model"]
-    clip = cut_clip(work / "clip.mkv", 175, 3)
+    clip = cut_clip(work / "clip.mkv", 175, 2)
     disk = make_bench_disk(toolbox, IMAGE, model, clip, work)
     with open_shop(work) as shop, Board(toolbox, IMAGE, read_board("virt").sizes, work, [disk]) as board:
         yield Bench(board, shop, desk_count(clip, model, LINES))

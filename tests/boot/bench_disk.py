@@ -17,7 +17,7 @@ from safecount.counting.values import LineSettings
 from safecount.edges.video_file import VideoFile
 from safecount_image.toolbox import Toolbox
 from safecount_ops.assets import find_asset
-from safecount_ops.desk.counting import DEVICE_FPS, Spent, count_clip
+from safecount_ops.desk.counting import Spent, count_clip
 from safecount_ops.desk.models import load_model
 
 SHARE = "/usr/local/share/bench"
@@ -27,11 +27,15 @@ MOUNTS = (
     f"systemd.mount-extra={SHARE}/safecount.toml:/etc/safecount/safecount.toml:none:bind",
 )
 """Words for the kernel's command line that put the disk in its place."""
+FPS = 5.0
+"""Half of what a device takes: an emulated processor needs a second a frame."""
 SETTINGS = """
 [clip]
 file = "{share}/clip.mkv"
 paced = false
 looped = false
+[camera]
+frames_per_second = {fps}
 [model]
 card = "{model}"
 [provision]
@@ -83,7 +87,7 @@ def cut_clip(out: Path, frames: int, rounds: int = 1) -> Clip:
 def desk_count(clip: Clip, model: str, lines: Sequence[LineSettings]) -> int:
     """How many come in by the same lines, the same model and the same clip on this machine."""
     loaded = load_model(model, None)
-    with VideoFile(clip.file, loaded.card.input, DEVICE_FPS) as video:
+    with VideoFile(clip.file, loaded.card.input, FPS) as video:
         steps = count_clip(video, loaded, lines, Spent())
         return sum(crossing.direction == "in" for step in steps for crossing in step.crossings)
 
@@ -98,7 +102,7 @@ def make_bench_disk(toolbox: Toolbox, image: Path, model: str, clip: Clip, work:
     share = tree / SHARE.removeprefix("/")
     share.mkdir(parents=True)
     shutil.copyfile(clip.file, share / "clip.mkv")
-    (share / "safecount.toml").write_text(SETTINGS.format(share=SHARE, model=model), encoding="utf-8")
+    (share / "safecount.toml").write_text(SETTINGS.format(share=SHARE, model=model, fps=FPS), encoding="utf-8")
     disk = work / "bench.img"
     disk.unlink(missing_ok=True)
     toolbox.run("mke2fs", "-q", "-t", "ext4", "-L", "SC-BENCH", "-d", local, disk, "400M", writable=[work])
