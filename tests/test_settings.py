@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from safecount.errors import UsageError
-from safecount.settings import MAX_FILE_BYTES, Settings, read_settings
+from safecount.settings import Settings, read_settings
+from safecount.settings.table import MAX_FILE_BYTES
 
 LINE = """
 [[line]]

@@ -18,7 +18,7 @@ OURS: dict[str, tuple[str, ...]] = {
     "wire": ("wire", "errors"),
     **{stage: (stage, "wire", "errors") for stage in STAGES},
     "edges": ("edges", *STAGES, "wire", "errors"),
-    "settings": (*STAGES, "edges", "wire", "errors"),
+    "settings": ("settings", *STAGES, "edges", "wire", "errors"),
     "roles": ("roles", "settings", "edges", *STAGES, "wire", "errors"),
     "__main__": ("roles", "settings", "errors"),
 }

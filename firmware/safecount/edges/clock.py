@@ -6,6 +6,7 @@ unset while it lies below the floor, which is the later of the image's date and 
 
 import time
 import uuid
+from dataclasses import dataclass
 from pathlib import Path
 
 from safecount.counting.aggregator import Moment
@@ -14,6 +15,16 @@ from safecount.wire.values import ClockQuality
 SYNCHRONIZED = Path("/run/systemd/timesync/synchronized")
 """systemd-timesyncd makes this file when it has set the clock (systemd-timesyncd.service(8))."""
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+@dataclass(frozen=True, slots=True)
+class ClockSettings:
+    """Where the clock is told of: a file whose date has passed (that of the image), and one that appears when a time
+    server has been heard (systemd-timesyncd.service(8)).
+    """
+
+    floor_file: str = "/usr/lib/clock-epoch"
+    synchronized_file: str = "/run/systemd/timesync/synchronized"
 
 
 class SystemClock:

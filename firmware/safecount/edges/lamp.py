@@ -5,10 +5,18 @@ Untested on hardware: docs/device.md. A board without a lamp is told by an empty
 
 import threading
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 from safecount.delivery.lamp_pattern import TICK_S, WAITING, LampPattern
+
+
+@dataclass(frozen=True, slots=True)
+class LampSettings:
+    """The folder in which the kernel gives the lamp on the board, such as /sys/class/leds/ACT; "" for none."""
+
+    folder: str = ""
 
 
 class Lamp:

@@ -57,5 +57,5 @@ def _changed(site: SiteSettings, proposal: Proposal) -> SiteSettings:
     for line in lines:
         segment(line, ANY_PICTURE)
     level = max(site.silhouette_level, proposal.level)
-    # The names are those of SilhouetteLevel in lower case: settings.py holds them as its choices.
+    # The names are those of SilhouetteLevel in lower case: settings/site.py holds them as its choices.
     return replace(site, line=lines, silhouettes=level.name.lower())  # type: ignore[arg-type]

@@ -21,12 +21,13 @@ from safecount.edges.edge_tpu import EdgeTpuDetector, compiled_detector
 from safecount.edges.frame_watch import CameraStuck, WatchedFrames
 from safecount.edges.journal import Event, tell
 from safecount.edges.litert import DEFAULT_MODEL, LiteRtDetector, ModelError, load_card
+from safecount.edges.model_settings import ModelSettings
 from safecount.edges.record_sender import RecordSender
 from safecount.edges.systemd import ServiceManager, StopRequest
 from safecount.errors import SafecountError, UsageError
 from safecount.roles.door_watch import DoorWatch, Eye
 from safecount.roles.watch_log import WatchLog
-from safecount.settings import ModelSettings, Settings, read_settings
+from safecount.settings import Settings, read_settings
 from safecount.wire.values import Accelerator, Trouble
 
 OPENING_S = 30.0
