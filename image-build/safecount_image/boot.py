@@ -15,6 +15,10 @@ from safecount_image.initramfs import make_initramfs
 from safecount_image.kernel import Kernel
 from safecount_image.toolbox import Toolbox
 
+KERNEL_WATCHDOG_S = 60
+"""So long a kernel and its initramfs may take until systemd feeds the watchdog; else the firmware's own restarts the board:
+the way back from a kernel that hangs before it can panic (Raspberry Pi documentation, "kernel_watchdog_timeout").
+"""
 PANIC_RESTART_S = 5
 """A machine that panics starts again; on trial, that is the way back to the slot that was good."""
 
@@ -107,7 +111,8 @@ def command_line(board: Board, verity: Root) -> str:
 
 def firmware_config(board: Board) -> str:
     """`config.txt`: which files the firmware loads. Conditional sections choose the kernel by the model of the Pi."""
-    lines = ["arm_64bit=1", "cmdline=cmdline.txt", *board.boot.settings]
+    watchdog = f"kernel_watchdog_timeout={KERNEL_WATCHDOG_S}"
+    lines = ["arm_64bit=1", "cmdline=cmdline.txt", watchdog, *board.boot.settings]
     for kernel in board.kernels:
         lines += [
             f"[{kernel.section}]",

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from safecount_image.board import BoardKernel, read_board
-from safecount_image.boot import command_line, device_trees, firmware_config, firmware_files
+from safecount_image.boot import KERNEL_WATCHDOG_S, command_line, device_trees, firmware_config, firmware_files
 from safecount_image.errors import BuildError
 from safecount_image.filesystems import Root
 from safecount_image.kernel import Kernel
@@ -23,6 +23,12 @@ def test_a_panic_starts_the_board_again_since_that_is_the_way_back_from_a_bad_tr
     assert any(
         word.startswith("panic=") and int(word[6:]) > 0 for word in command_line(read_board("virt"), VERITY).split()
     )
+
+
+def test_a_kernel_that_hangs_is_left_by_the_firmwares_watchdog() -> None:
+    for board in ("virt", "rpi"):
+        shared = firmware_config(read_board(board)).split("[")[0]
+        assert f"kernel_watchdog_timeout={KERNEL_WATCHDOG_S}\n" in shared
 
 
 def test_each_kernel_has_its_own_initramfs_and_the_newest_board_its_own_section() -> None:

@@ -23,6 +23,8 @@ from safecount.wire.update_state import Refusal
 
 KEEP_FREE_BYTES = 64 * 1024 * 1024
 """What a download leaves to the spool."""
+READABLE_BY_RAUC = 0o640
+"""RAUC's service is in our group, and root without the right to read what it may not."""
 NEARER_THAN = 16
 """Blocks between two parts that are fetched with them: 64 KiB cost less than another question."""
 TRIES_WITHOUT_PROGRESS = 5
@@ -69,7 +71,13 @@ class BundleDownload:
             raise Refused(Refusal.DISK_FULL, "The data partition became full during a download.") from error
 
     def _make_room(self) -> None:
-        self.path.touch(mode=0o640)
+        """RAUC makes a bundle its own before it believes it. One that it then refused, or was cut off from, is begun anew:
+        most of its blocks lie in the slots.
+        """
+        if self.path.exists() and (self.path.stat().st_uid != os.geteuid() or not os.access(self.path, os.W_OK)):
+            self.path.unlink()
+        self.path.touch()
+        self.path.chmod(READABLE_BY_RAUC)  # whatever the umask is
         has = self.path.stat().st_blocks * 512
         if shutil.disk_usage(self.path.parent).free < self.release.length - has + self.keep_free:
             raise Refused(Refusal.DISK_FULL, f"There is no room for a bundle of {self.release.length} bytes.")
