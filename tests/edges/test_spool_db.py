@@ -14,7 +14,8 @@ import pytest
 
 from safecount.delivery.recorder import Verdict, record
 from safecount.delivery.sealer import Sealed, Sealer
-from safecount.edges.spool_db import MAX_LEDGER_ROWS, SpoolDamaged, SpoolDb, SpoolNoRoom, SpoolTooNew
+from safecount.edges.spool_db import MAX_LEDGER_ROWS, SpoolDb
+from safecount.edges.spool_file import SpoolDamaged, SpoolNoRoom, SpoolTooNew
 from safecount.wire.chain import Link, Step, classify, start_of
 from safecount.wire.envelope import ENVELOPE_BYTES, parse_envelope
 from safecount.wire.errors import Reason

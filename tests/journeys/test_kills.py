@@ -1,5 +1,5 @@
 """The seal and the uplink process and the collector killed at random moments, the counting side with them, on disks that
-fill and a network that cuts, stalls, doubles and reorders, while hours go by. What the controller then pulls and opens:
+fill or fail and a network that cuts, stalls, doubles and reorders, while hours go by. What the controller then pulls and opens:
 no record that was acknowledged is lost, none is told twice, and none is drawn again.
 """
 
@@ -23,6 +23,7 @@ from safecount_ops.controller.home import CollectorAddress
 from simulators.bad_network import BadNetwork
 from simulators.controller import read_everything
 from simulators.device import CONTROLLER, DEVICE, KEYSET, DeviceFolder, wait_until
+from simulators.failing_disk import failing_disk
 from simulators.keys import signing_key
 from simulators.nursery import Nursery
 from simulators.records import HOUR_RECORD
@@ -129,24 +130,37 @@ class Killing:
     nursery: Nursery
     counting: Counting
     collector: RunningCollector
+    databases: dict[str, Path]
     draw: Random
 
     def harm(self) -> None:
-        """One kill at a random moment; around it a disk may be full, and the network is what it is."""
+        """One kill at a random moment; around it a disk may be full or fail, and the network is what it is."""
         victim = self.draw.choice(["seal", "seal", "uplink", "counting", "collector"])
-        full = self.draw.choice(["seal", "collector"]) if self.draw.random() < 0.2 else None
-        if full:
-            self.nursery.limit_files(full, self.draw.randrange(1, 200_000))
         if victim == "collector":  # not before it can do any harm
             wait_until(self._collects, "the collector takes connections", 120)
-        time.sleep(self.draw.uniform(0, 0.012))
-        if victim == "counting":
-            self.counting.cut.set()
+        with self._bad_disk():
+            time.sleep(self.draw.uniform(0, 0.012))
+            if victim == "counting":
+                self.counting.cut.set()
+            else:
+                self.nursery.kill(victim)
+                self.start(victim)
+
+    @contextmanager
+    def _bad_disk(self) -> Iterator[None]:
+        """Now and then somebody's disk is full, or returns errors: always, or now and then."""
+        share = self.draw.random()
+        if share < 0.2:
+            sick = self.draw.choice(["seal", "collector"])
+            self.nursery.limit_files(sick, self.draw.randrange(1, 200_000))
+            yield
+            self.nursery.limit_files(sick, -1)
+        elif share < 0.4:
+            sick, when = self.draw.choice(list(self.databases)), self.draw.choice(["1+1", "1+3", "2+5"])
+            with failing_disk(self.nursery.pid(sick), self.databases[sick], when):
+                yield
         else:
-            self.nursery.kill(victim)
-            self.start(victim)
-        if full and victim != full:
-            self.nursery.limit_files(full, -1)
+            yield
 
     def start(self, name: str) -> None:
         if name == "collector":
@@ -187,7 +201,12 @@ def survive(folder: Path, kills: int, draw: Random) -> None:
         device.enrol_at(
             replace(collector.add_device(DEVICE, key="device"), url=f"https://127.0.0.1:{network.port}"), newest=newest
         )
-        killing = Killing(nursery, counting, collector, draw)
+        databases = {
+            "seal": device.spool_file,
+            "uplink": device.spool_file,
+            "collector": folder / "collector/collector.db",
+        }
+        killing = Killing(nursery, counting, collector, databases, draw)
         for name in ("seal", "uplink", "collector"):
             killing.start(name)
         with counting.running():

@@ -27,7 +27,7 @@ FORMATS = [
 SERIALISERS = {
     "cbor2": {"wire.encoding"},
     "json": {"setting_up.requests", "roles.setup_page", "edges.site_files", "edges.rauc"},
-    "sqlite3": {"edges.spool_db"},
+    "sqlite3": {"edges.spool_db", "edges.spool_file"},
     "struct": {"edges.board_key", "edges.button"},
     "logging": {"edges.camera", "roles.data"},
 }

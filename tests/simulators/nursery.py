@@ -52,6 +52,9 @@ class Nursery:
         status = self._ask(f"reap {pid}")
         assert os.WIFSIGNALED(status), f"{role} was still alive, and had not ended with {status}"
 
+    def pid(self, role: str) -> int:
+        return self._pids[role]
+
     def limit_files(self, role: str, size: int) -> None:
         """Let no file of the process grow beyond `size` bytes, as on a disk that is full there; -1 for no limit."""
         resource.prlimit(self._pids[role], resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))

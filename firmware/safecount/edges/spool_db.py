@@ -6,18 +6,16 @@ year of them by default; beyond that the oldest is given up and counted. On a fu
 fails, and may be repeated.
 """
 
-import errno
-import os
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import Self
 
 from safecount.delivery.ports import NotAccountable, StoredEnvelope
 from safecount.delivery.sealer import Sealed
-from safecount.errors import SafecountError
+from safecount.edges.spool_file import SpoolTooNew, make_file, translated
 from safecount.wire.chain import Link, start_of
 from safecount.wire.errors import Reason
 from safecount.wire.receipt import Receipt
@@ -28,7 +26,6 @@ YEAR_OF_ENVELOPES = 40_000
 """Four doors with 25 bins a day each for 366 days, and four health records a day."""
 MAX_LEDGER_ROWS = 64
 _BUSY_TIMEOUT_S = 20.0
-_MODE = 0o660
 _SCHEMA = """
 CREATE TABLE envelopes (epoch INTEGER, sequence INTEGER, refused INTEGER NOT NULL DEFAULT 0, raw BLOB NOT NULL,
                         PRIMARY KEY (epoch, sequence));
@@ -36,32 +33,6 @@ CREATE TABLE ledger (door TEXT, node INTEGER, start_s INTEGER, end_s INTEGER, op
                      PRIMARY KEY (door, node, start_s));
 CREATE TABLE state (epoch INTEGER, sequence INTEGER, digest BLOB, dropped INTEGER, received_at_s INTEGER);
 """
-_FAILING = {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY}
-_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
-
-
-class SpoolError(SafecountError):
-    """The spool cannot be used. Nothing that was stored before is harmed by it."""
-
-
-class SpoolNoRoom(SpoolError):  # noqa: N818 - it names the state of the disk
-    """The disk is full or fails. Nothing was stored; the call may be repeated."""
-
-
-class SpoolDiskFails(SpoolNoRoom):
-    """The disk does not take what is written, for another reason than being full: it is worn out, or gone."""
-
-
-class SpoolMissing(SpoolError):  # noqa: N818 - it names what is missing
-    """The seal process has not made the spool yet."""
-
-
-class SpoolDamaged(SpoolError):  # noqa: N818 - it names the state of the file
-    """The file is no spool, or not a whole one."""
-
-
-class SpoolTooNew(SpoolError):  # noqa: N818 - it names the state of the file
-    """A spool in the format of another version of this program: to be left as it is for that one."""
 
 
 class SpoolDb:
@@ -82,8 +53,8 @@ class SpoolDb:
     ) -> None:
         self._capacity = capacity
         self._path = path
-        with ExitStack() as undo, _translated(path):
-            _make_file(path, make=new_epoch is not None)
+        with ExitStack() as undo, translated(path):
+            make_file(path, make=new_epoch is not None)
             self._db = undo.enter_context(closing(sqlite3.connect(path, timeout=_BUSY_TIMEOUT_S, isolation_level=None)))
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=FULL")
@@ -118,13 +89,13 @@ class SpoolDb:
                 raise SpoolTooNew(f"The spool {self._path} has format {version}; this program reads {SCHEMA_VERSION}.")
 
     def head(self) -> Link:
-        with _translated(self._path):
+        with translated(self._path):
             epoch, sequence, digest = self._db.execute("SELECT epoch, sequence, digest FROM state").fetchone()
         return Link(epoch, sequence, digest)
 
     def ledger(self) -> list[LedgerRow]:
         """What is accounted for, for the counting side to go on from."""
-        with _translated(self._path):
+        with translated(self._path):
             rows = self._db.execute("SELECT door, node, start_s, end_s, open FROM ledger ORDER BY door, node, start_s")
             return [
                 LedgerRow(door, Node(node), start_s, end_s, bool(opened)) for door, node, start_s, end_s, opened in rows
@@ -155,7 +126,7 @@ class SpoolDb:
             )
 
     def unsent(self, limit: int) -> list[StoredEnvelope]:
-        with _translated(self._path):
+        with translated(self._path):
             rows = self._db.execute(
                 "SELECT epoch, sequence, raw FROM envelopes WHERE refused = 0 ORDER BY epoch, sequence LIMIT ?",
                 (limit,),
@@ -234,13 +205,13 @@ class SpoolDb:
             )
 
     def _number(self, query: str) -> int:
-        with _translated(self._path):
+        with translated(self._path):
             return int(self._db.execute(query).fetchone()[0])
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         """All of the block, or nothing of it; on disk and synced when it ends."""
-        with _translated(self._path):
+        with translated(self._path):
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield
@@ -248,47 +219,3 @@ class SpoolDb:
             finally:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
-
-
-def _make_file(path: Path, *, make: bool) -> None:
-    """See that the file is there, for its owner and the group of its folder: SQLite gives the -wal and -shm files
-    beside it the same mode.
-    """
-    if not make and not path.exists():
-        raise SpoolMissing(f"There is no spool {path} yet.")
-    try:
-        with suppress(FileExistsError):
-            made = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, _MODE)
-            os.fchmod(made, _MODE)  # whatever the umask of the process
-            os.close(made)
-    except OSError as error:
-        raise (SpoolNoRoom if error.errno == errno.ENOSPC else SpoolError)(
-            f"The spool {path} cannot be made: {error.strerror}."
-        ) from error
-
-
-def path_set_aside(path: Path) -> Path:
-    """Where a damaged spool of this place lies."""
-    return path.with_name(f"{path.name}.damaged")
-
-
-def set_aside(path: Path) -> None:
-    """Put a damaged spool beside its place, over one that was put there before, so that another can be begun."""
-    path.replace(path_set_aside(path))
-    for suffix in ("-wal", "-shm"):
-        path.with_name(path.name + suffix).unlink(missing_ok=True)
-
-
-@contextmanager
-def _translated(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.Error as error:
-        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-        if code == sqlite3.SQLITE_FULL:
-            raise SpoolNoRoom(f"The spool {path} cannot be written: its disk is full.") from error
-        if code in _FAILING:
-            raise SpoolDiskFails(f"The spool {path} cannot be written: its disk fails.") from error
-        if code in _DAMAGED:
-            raise SpoolDamaged(f"The spool {path} is damaged: set it aside and begin another.") from error
-        raise SpoolError(f"The spool {path} cannot be used: {error}.") from error

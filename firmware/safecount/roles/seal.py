@@ -20,7 +20,8 @@ from safecount.edges.lamp import Lamp
 from safecount.edges.record_socket import RecordServer
 from safecount.edges.seal_keys import KEYSET_FILE, take_keyset
 from safecount.edges.small_file import WatchedFiles, read_small
-from safecount.edges.spool_db import SpoolDamaged, SpoolDb, SpoolError, path_set_aside, set_aside
+from safecount.edges.spool_db import SpoolDb
+from safecount.edges.spool_file import SpoolDamaged, SpoolError, path_set_aside, set_aside
 from safecount.edges.systemd import ServiceManager, StopRequest
 from safecount.roles.enrolment_lamp import pattern_left
 from safecount.roles.notary import Notary
@@ -32,7 +33,7 @@ from safecount.wire.keyset import MAX_KEYSET_BYTES
 from safecount.wire.values import ClockQuality, LedgerRow, Node, Trouble
 
 LOOK_EVERY_S = 0.5
-RETRY_DISK_S = 5.0
+RETRY_DISK_S = 2.0
 RETRY_CLOCK_S = 1.0
 
 

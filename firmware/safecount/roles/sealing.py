@@ -14,7 +14,8 @@ from safecount.edges.clock import SystemClock, boot_id
 from safecount.edges.journal import Event, tell
 from safecount.edges.record_socket import Reply
 from safecount.edges.small_file import read_small
-from safecount.edges.spool_db import SpoolDamaged, SpoolDb, SpoolDiskFails, SpoolError, SpoolNoRoom
+from safecount.edges.spool_db import SpoolDb
+from safecount.edges.spool_file import SpoolDamaged, SpoolDiskFails, SpoolError, SpoolNoRoom
 from safecount.edges.vitals_file import CountingVitals, leave_vitals
 from safecount.roles.ownership import Ownership
 from safecount.settings import FolderSettings

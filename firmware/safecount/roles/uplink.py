@@ -16,7 +16,8 @@ from safecount.edges.https import HttpsSettings, HttpsTransport
 from safecount.edges.journal import Event, tell
 from safecount.edges.seal_keys import KEYSET_FILE
 from safecount.edges.small_file import WatchedFiles
-from safecount.edges.spool_db import SpoolDb, SpoolError, SpoolMissing
+from safecount.edges.spool_db import SpoolDb
+from safecount.edges.spool_file import SpoolError, SpoolMissing
 from safecount.edges.systemd import ServiceManager, StopRequest
 from safecount.errors import SafecountError
 from safecount.roles.ownership import Ownership, ownership_files, read_ownership
