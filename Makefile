@@ -117,7 +117,10 @@ picture-setup: $(DEV_READY) ## Take the pictures of docs/setup-page.md anew, in 
 bench-delta: $(DEV_READY) ## Measure what an update of one Python file costs, from a built image (BOARD=virt; as root)
 	@PYTHONPATH=tests:image-build nice -n 10 $(BIN)/python bench/delta.py build/image/$(or $(BOARD),virt)
 
-update-demo: $(DEV_READY) ## Rehearse a good release, a cheating mirror and a bad release, with simulated slots
+update-demo: $(DEV_READY) $(BUILT) ## Rehearse updates in emulation: a good release is tried and kept, a broken one left
+	@PYTHONPATH=tests:image-build $(BIN)/python -m boot.update_show
+
+update-story: $(DEV_READY) ## Tell the way of a good release, a cheating mirror and a bad release in seconds, with simulated slots
 	@PYTHONPATH=tests $(BIN)/python bench/update_demo.py
 
 bench-pipeline: $(DEV_READY) ## Measure the whole way beside the bare model, and half an hour of crowd (HOURS=24 for a day)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from boot.bench_disk import MOUNTS, cut_clip, desk_count, make_bench_disk
+from boot.bench_disk import MOUNTS, bench_settings, cut_clip, desk_count, make_bench_disk
 from boot.board import Board, BootError
 from boot.shop import LINES, Shop, open_shop
 from safecount_image.board import read_board
@@ -27,12 +27,13 @@ FIRST_HOUR = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
 class Bench:
     """An emulated board with an enrolled card in it, the clip that it sees, and the shop that its records go to.
 
-    `expected`: how many come in by the same clip, lines and model on this machine.
+    `expected`: how many come in by the same clip, lines and model on this machine. `words` are more of the kernel's.
     """
 
     board: Board
     shop: Shop
     expected: int
+    words: tuple[str, ...] = ()
 
     def hour_s(self, hour: int) -> int:
         return int((FIRST_HOUR + timedelta(hours=hour)).timestamp())
@@ -40,7 +41,7 @@ class Bench:
     def power(self, hour: int, minute: int = 2) -> None:
         """Cut the power, and give it again with the clock at that hour."""
         self.board.cut()
-        self.board.power(MOUNTS, f"{FIRST_HOUR + timedelta(hours=hour, minutes=minute):%Y-%m-%dT%H:%M:%S}")
+        self.board.power((*MOUNTS, *self.words), FIRST_HOUR + timedelta(hours=hour, minutes=minute))
 
     def begin(self) -> None:
         """Start a new card, and enrol it."""
@@ -71,6 +72,6 @@ def open_bench(work: Path) -> Iterator[Bench]:
     toolbox = make_toolbox()
     model = json.loads((IMAGE / "image.json").read_text())["model"]
     clip = cut_clip(work / "clip.mkv", 175, 2)
-    disk = make_bench_disk(toolbox, IMAGE, model, clip, work)
+    disk = make_bench_disk(toolbox, IMAGE, clip, {"safecount.toml": bench_settings(model)}, work)
     with open_shop(work) as shop, Board(toolbox, IMAGE, read_board("virt").sizes, work, [disk]) as board:
         yield Bench(board, shop, desk_count(clip, model, LINES))

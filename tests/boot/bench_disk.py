@@ -1,12 +1,14 @@
-"""A second disk for the bench, in the place of /usr/local: what is there on the image, a clip, its decoder, and settings that
-make the counting process take the clip for a camera. The card itself is the one that ships, byte for byte.
+"""A second disk for the bench: a clip, its decoder, and settings that make the counting process take the clip for a camera.
+The card itself is the one that ships, byte for byte, and our code runs from its slot: the disk lies over Debian's folder of
+Python packages (with what the image has there, and the decoder), over the settings, and over nothing else.
 """
 
 import shutil
 import subprocess
 import sys
 import zipfile
-from collections.abc import Sequence
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -20,11 +22,24 @@ from safecount_ops.assets import find_asset
 from safecount_ops.desk.counting import Spent, count_clip
 from safecount_ops.desk.models import load_model
 
-SHARE = "/usr/local/share/bench"
-PACKAGES = "usr/local/lib/python3.13/dist-packages"
+SHARE = "/mnt"
+PACKAGES = "usr/lib/python3/dist-packages"
+
+
+def laid_over(source: str, target: str) -> str:
+    """A word for the kernel's command line that puts a file or folder of the disk in the place of one of the root's."""
+    return f"systemd.mount-extra={SHARE}/{source}:{target}:none:bind"
+
+
+def dropped_in(unit: str, text: str) -> str:
+    """A word that changes a unit (systemd.system-credentials(7), "systemd.unit-dropin")."""
+    return f"systemd.set_credential_binary=systemd.unit-dropin.{unit}:{b64encode(text.encode()).decode()}"
+
+
 MOUNTS = (
-    "systemd.mount-extra=LABEL=SC-BENCH:/usr/local:ext4:ro",
-    f"systemd.mount-extra={SHARE}/safecount.toml:/etc/safecount/safecount.toml:none:bind",
+    f"systemd.mount-extra=LABEL=SC-BENCH:{SHARE}:ext4:ro",
+    laid_over("packages", f"/{PACKAGES}"),
+    laid_over("safecount.toml", "/etc/safecount/safecount.toml"),
 )
 """Words for the kernel's command line that put the disk in its place."""
 FPS = 5.0
@@ -32,8 +47,8 @@ FPS = 5.0
 SETTINGS = """
 [clip]
 file = "{share}/clip.mkv"
-paced = false
-looped = false
+paced = {looped}
+looped = {looped}
 [camera]
 frames_per_second = {fps}
 [model]
@@ -92,21 +107,29 @@ def desk_count(clip: Clip, model: str, lines: Sequence[LineSettings]) -> int:
         return sum(crossing.direction == "in" for step in steps for crossing in step.crossings)
 
 
-def make_bench_disk(toolbox: Toolbox, image: Path, model: str, clip: Clip, work: Path) -> Path:
-    """The disk's file, in `work`."""
+def bench_settings(model: str, fps: float = FPS, *, looped: bool = False) -> bytes:
+    """The settings file that counts the clip once, as fast as it goes; or again and again, in its own time."""
+    return SETTINGS.format(share=SHARE, model=model, fps=fps, looped=str(looped).lower()).encode()
+
+
+def make_bench_disk(toolbox: Toolbox, image: Path, clip: Clip, files: Mapping[str, bytes], work: Path) -> Path:
+    """The disk's file, in `work`. `files` by name lie on it; `safecount.toml` must be among them."""
     tree = work / "bench-tree"
     shutil.rmtree(tree, ignore_errors=True)
     toolbox.run("fsck.erofs", f"--extract={tree}", image / "root.erofs", writable=[work], readable=[image])
-    local = tree / "usr" / "local"
-    _add_decoder(tree / PACKAGES, work)
-    share = tree / SHARE.removeprefix("/")
-    share.mkdir(parents=True)
+    share = work / "bench-share"
+    shutil.rmtree(share, ignore_errors=True)
+    share.mkdir()
+    (tree / PACKAGES).rename(share / "packages")
+    shutil.rmtree(tree)
+    _add_decoder(share / "packages", work)
     shutil.copyfile(clip.file, share / "clip.mkv")
-    (share / "safecount.toml").write_text(SETTINGS.format(share=SHARE, model=model, fps=FPS), encoding="utf-8")
+    for name, content in files.items():
+        (share / name).write_bytes(content)
     disk = work / "bench.img"
     disk.unlink(missing_ok=True)
-    toolbox.run("mke2fs", "-q", "-t", "ext4", "-L", "SC-BENCH", "-d", local, disk, "400M", writable=[work])
-    shutil.rmtree(tree)
+    toolbox.run("mke2fs", "-q", "-t", "ext4", "-L", "SC-BENCH", "-d", share, disk, "256M", writable=[work])
+    shutil.rmtree(share)
     return disk
 
 

@@ -13,6 +13,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from enum import Enum
 from pathlib import Path
 from types import TracebackType
@@ -39,21 +40,30 @@ class BootError(AssertionError):
 
 
 class Board:
-    """A card in a board. `console` is everything that came over the serial port since the last power-on."""
+    """A card in a board. `console` is everything that came over the serial port since the last power-on.
+
+    `online`: the network cable is in. `write_logs`: None, or a list to which each start adds the log of its writes to the card.
+    """
 
     def __init__(self, toolbox: Toolbox, image: Path, sizes: Sizes, work: Path, disks: Sequence[Path] = ()) -> None:
         self.work = work
+        self._toolbox = toolbox
         self.card = work / "card.img"
         subprocess.run(["cp", "--sparse=always", str(image / "card.img"), str(self.card)], check=True)
         os.truncate(self.card, CARD_BYTES)  # the card that was bought is larger than the image
-        self.firmware = Firmware(toolbox, self.card, sizes, work)
+        self._sizes = sizes
+        self.firmware = self.firmware_of(self.card)
         self.console = b""
         self.starts: list[int] = []
-        self._toolbox = toolbox
+        self.online = True
+        self.write_logs: list[Path] | None = None
         self._disks = disks
         self._qemu: subprocess.Popen[bytes] | None = None
         self._wires: dict[str, socket.socket] = {}
-        self._extra, self._clock = "", ""
+        self._extra = ""
+        self._clock: datetime | None = None
+        self._powered_s = 0.0
+        self._bites_at_s = 0.0
 
     def __enter__(self) -> Self:
         return self
@@ -67,12 +77,20 @@ class Board:
     def state(self) -> State:
         return State.OFF if self._qemu is None or self._qemu.poll() is not None else State.UP
 
-    def power(self, words: Sequence[str] = (), clock: str = "") -> None:
-        """Give it power. `words` are added to the kernel's command line, by the bench alone; `clock` is the time in the
-        board's clock chip, as in 2026-11-24T10:00:00 (UTC).
+    def firmware_of(self, card: Path) -> Firmware:
+        """The board's firmware before another card."""
+        return Firmware(self._toolbox, card, self._sizes, self.work)
+
+    def power(self, words: Sequence[str] = (), clock: datetime | None = None) -> None:
+        """Give it power. `words` are added to the kernel's command line, by the bench alone; `clock` is the time (UTC) in
+        the board's clock chip, which goes on through restarts.
         """
-        self._extra, self._clock = " ".join((SHELL_WORDS, *words)), clock
+        self._extra, self._clock, self._powered_s = " ".join((SHELL_WORDS, *words)), clock, time.monotonic()
         self._start(tryboot=False)
+
+    def time(self) -> datetime | None:
+        """What the board's clock chip shows now."""
+        return self._clock and self._clock + timedelta(seconds=time.monotonic() - self._powered_s)
 
     def cut(self) -> None:
         """Pull the plug."""
@@ -104,9 +122,12 @@ class Board:
         if console is None:
             raise BootError("the board is off")
         if not select.select([console], [], [], seconds)[0]:
+            if self._bites_at_s and time.monotonic() > self._bites_at_s:
+                self._start(tryboot=False)
             return
         heard = console.recv(65536)
         self.console += heard
+        self._bites_at_s = 0.0
         with (self.work / "console.log").open("ab") as log:
             log.write(heard)
         if not heard:  # -no-reboot: the kernel has restarted or stopped the board
@@ -180,27 +201,46 @@ class Board:
         self.console = kept
         chosen = self.firmware.choose(tryboot=tryboot)
         self.starts.append(chosen.partition)
+        self._bites_at_s = time.monotonic() + chosen.watchdog_s if chosen.watchdog_s else 0.0
         paths = {name: self.work / f"{name}.socket" for name in ("console", "shell")}
         for path in paths.values():
             path.unlink(missing_ok=True)
         line: list[str | Path] = ["qemu-system-aarch64", *MACHINE, "-no-reboot", "-device", "virtio-rng-pci"]
-        for number, disk in enumerate((self.card, *self._disks)):
-            line += [
-                "-drive",
-                f"file={disk},format=raw,if=none,id=d{number}",
-                "-device",
-                f"virtio-blk-pci,drive=d{number}",
-            ]
-        line += ["-netdev", "user,id=n", "-device", "virtio-net-pci,netdev=n,romfile="]
+        line += self._card() if self.write_logs is not None else _disk(0, self.card)
+        for number, disk in enumerate(self._disks):
+            line += _disk(number + 1, disk)
+        restricted = "" if self.online else ",restrict=on"
+        line += ["-netdev", f"user,id=n{restricted}", "-device", "virtio-net-pci,netdev=n,romfile="]
         for name, path in paths.items():
             line += ["-chardev", f"socket,id={name},path={path},server=on,wait=off"]
         line += ["-serial", "chardev:console", "-device", "pci-serial,chardev=shell"]
-        line += ["-rtc", f"base={self._clock}"] if self._clock else []
+        if now := self.time():
+            line += ["-rtc", f"base={now:%Y-%m-%dT%H:%M:%S}"]
         line += ["-kernel", chosen.kernel, "-initrd", chosen.initramfs, "-dtb", chosen.device_tree]
         line += ["-append", f"{chosen.command_line} {self._extra}"]
         command = self._toolbox.command(line, writable=[self.work])
         self._qemu = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
         self._wires = {name: _connected(path, self._qemu) for name, path in paths.items()}
+
+    def _card(self) -> list[str | Path]:
+        assert self.write_logs is not None
+        log = self.work / f"writes-{len(self.starts)}.log"
+        log.write_bytes(b"")
+        self.write_logs.append(log)
+        nodes = (
+            f"driver=file,filename={self.card},node-name=card",
+            f"driver=file,filename={log},node-name=log",
+            "driver=blklogwrites,file=card,log=log,node-name=d0",
+        )
+        line: list[str | Path] = []
+        for node in nodes:
+            line += ["-blockdev", node]
+        return [*line, "-device", "virtio-blk-pci,drive=d0"]
+
+
+def _disk(number: int, file: Path) -> list[str | Path]:
+    name = f"d{number}"
+    return ["-drive", f"file={file},format=raw,if=none,id={name}", "-device", f"virtio-blk-pci,drive={name}"]
 
 
 def _connected(path: Path, qemu: subprocess.Popen[bytes]) -> socket.socket:

@@ -2,9 +2,11 @@
 partition that it names, writes that partition's number into the device tree, and starts the kernel.
 
 `reboot "0 tryboot"` makes it read the section [tryboot], once. That is what the firmware's manual says; the stand-in proves
-our logic, not the firmware.
+our logic, not the firmware. Its watchdog (`kernel_watchdog_timeout` in `config.txt`) bites a kernel that says nothing on its
+console for so long; a Pi's does if systemd has not taken it over by then, which is the stricter of the two.
 """
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,13 +20,17 @@ KERNEL, INITRAMFS = "kernel8.img", "initramfs8"
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """What the firmware has chosen: the partition's number (2 is slot A, 3 is slot B), and the files to start."""
+    """What the firmware has chosen: the partition's number (2 is slot A, 3 is slot B), and the files to start.
+
+    `watchdog_s`: how long the kernel may be silent; 0 for ever.
+    """
 
     partition: int
     kernel: Path
     initramfs: Path
     device_tree: Path
     command_line: str
+    watchdog_s: int
 
 
 class Firmware:
@@ -44,7 +50,16 @@ class Firmware:
         for name, file in files.items():
             file.write_bytes(self._read(partition, name))
         command_line = self._read(partition, "cmdline.txt").decode("ascii").strip()
-        return Start(partition, files[KERNEL], files[INITRAMFS], self._device_tree(partition), command_line)
+        config = self._read(partition, "config.txt").decode("ascii")
+        watchdog = re.search(r"^kernel_watchdog_timeout=(\d+)$", config, re.MULTILINE)
+        return Start(
+            partition,
+            files[KERNEL],
+            files[INITRAMFS],
+            self._device_tree(partition),
+            command_line,
+            int(watchdog[1]) if watchdog else 0,
+        )
 
     def write_selector(self, name: str, content: bytes) -> None:
         """What an installer does with the card in a laptop: put a file on its first partition."""

@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-TESTS = ("tests/journeys/test_update_attacks.py", "tests/journeys/test_update_power_cuts.py", "tests/updating")
+TESTS = (
+    *(f"tests/journeys/test_update_{name}.py" for name in ("attacks", "downloads", "power_cuts")),
+    "tests/updating",
+)
 
 HANGS_S = 120
 """Many times what the tests take: a device that hangs without a defence was missed as well."""

@@ -2,6 +2,7 @@
 
 import re
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable
@@ -34,12 +35,13 @@ class Weather:
 
 @dataclass
 class ReleaseServer:
-    """Serves while entered. `sent` counts all bytes of bodies and headers; `asked` lists paths."""
+    """Serves while entered, with `tls` by HTTPS. `sent` counts all bytes of bodies and headers; `asked` lists paths."""
 
     folder: Path
     weather: Weather = field(default_factory=lambda: Weather(at="$^"))
     sent: int = 0
     asked: list[str] = field(default_factory=list)
+    tls: ssl.SSLContext | None = None
 
     def __enter__(self) -> Self:
         owner = self
@@ -56,6 +58,10 @@ class ReleaseServer:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
+        if self.tls is not None:  # each connection's own thread makes its handshake
+            self._server.socket = self.tls.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
         self._thread.start()
         return self
@@ -66,8 +72,12 @@ class ReleaseServer:
         self._thread.join()
 
     @property
+    def port(self) -> int:
+        return self._server.server_port
+
+    @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}"
+        return f"http://127.0.0.1:{self.port}"
 
     def answer(self, handler: BaseHTTPRequestHandler) -> None:
         path = handler.path.lstrip("/")
@@ -77,15 +87,11 @@ class ReleaseServer:
         if weather.status or not file.is_file() or ".." in path:
             self._send(handler, weather.status or 404, b"", [("Location", handler.path)])
             return
-        content = weather.bytes_of(file.read_bytes())
-        status, headers = 200, []
-        if (span := handler.headers.get("Range")) and not weather.no_parts:
-            first, last = _span(span, len(content))
-            if first >= len(content):
-                self._send(handler, 416, b"", [])
-                return
-            headers = [("Content-Range", f"bytes {first}-{last}/{len(content)}")]
-            status, content = 206, content[first : last + 1]
+        span = "" if weather.no_parts else handler.headers.get("Range", "")
+        if not (found := _content(file, span, weather)):
+            self._send(handler, 416, b"", [])
+            return
+        status, headers, content = found
         if weather.endless:
             self._send(handler, status, content, headers, length=False)
             while True:
@@ -131,6 +137,21 @@ class ReleaseServer:
             handler.send_header("Content-Length", str(length))
         self.sent += 200  # status line and headers, about
         handler.end_headers()
+
+
+def _content(file: Path, span: str, weather: Weather) -> tuple[int, list[tuple[str, str]], bytes] | None:
+    """Status, headers and body of an answer; None for a part that lies behind the file's end."""
+    with file.open("rb") as opened:
+        changed = None if weather.bytes_of is Weather.bytes_of else weather.bytes_of(opened.read())
+        length = file.stat().st_size if changed is None else len(changed)
+        if not span:
+            return 200, [], opened.read() if changed is None else changed
+        first, last = _span(span, length)
+        if first >= length:
+            return None
+        opened.seek(first)
+        content = opened.read(last + 1 - first) if changed is None else changed[first : last + 1]
+        return 206, [("Content-Range", f"bytes {first}-{last}/{length}")], content
 
 
 def _span(span: str, length: int) -> tuple[int, int]:

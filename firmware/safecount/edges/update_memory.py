@@ -7,6 +7,7 @@ from pathlib import Path
 
 from safecount.edges.durable_file import replace_file
 from safecount.edges.small_file import read_small
+from safecount.errors import SafecountError
 from safecount.updating.memory import MAX_MEMORY_BYTES, Memory, decode_memory, encode_memory
 from safecount.wire.errors import UntrustedInput
 from safecount.wire.update_state import REPORT_FILE, encode_report
@@ -30,6 +31,13 @@ class UpdateMemoryFile:
             return Memory()
 
     def save(self, memory: Memory) -> None:
+        """SafecountError if the disk does not take it: the step that it was written for is not taken."""
+        try:
+            self._save(memory)
+        except OSError as error:
+            raise SafecountError(f"The memory of updates cannot be kept: {error.strerror}.") from error
+
+    def _save(self, memory: Memory) -> None:
         before = self.load()
         replace_file(self._folder / MEMORY_FILE, encode_memory(memory), 0o600)
         report = self._folder / REPORT_FILE
