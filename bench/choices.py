@@ -15,8 +15,7 @@ sys.path.insert(0, str(Path(__file__).parent))  # the grader loads this file fro
 import line_crossing
 import rivals
 
-from safecount.counting.line_counter import LineCounterSettings
-from safecount.counting.tracker import TrackerSettings
+from safecount.counting.counting_settings import LineCounterSettings, TrackerSettings
 
 SHIPPED = TrackerSettings()
 LINE = LineCounterSettings()

@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from safecount.counting.line_counter import LineCounter, LineCounterSettings
-from safecount.counting.tracker import Tracker, TrackerSettings
+from safecount.counting.counting_settings import LineCounterSettings, TrackerSettings
+from safecount.counting.line_counter import LineCounter
+from safecount.counting.tracker import Tracker
 from safecount.counting.values import LineSettings
 
 

@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from safecount.counting.counting_settings import TrackerSettings
 from safecount.counting.pipeline import LineCrossings, Pipeline
-from safecount.counting.tracker import TrackerSettings
 from safecount.counting.values import Frame, LineSettings
 from safecount.edges.video_file import VideoFile
 from safecount_ops.assets import find_asset

@@ -98,6 +98,7 @@ def command_line(board: Board, verity: Root) -> str:
     """The kernel's command line: console, no writing but to memory, and the one root that may be started."""
     words = (
         f"console={board.console}",
+        "quiet",  # a serial port takes seconds for what nobody reads; what goes wrong is still told
         f"panic={PANIC_RESTART_S}",
         "ro",
         "systemd.volatile=state",

@@ -1,6 +1,7 @@
 """The arrows of docs/architecture.md: who may import whom. Read from the source, so that lazy imports count too."""
 
 import ast
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -118,3 +119,10 @@ def test_the_device_cannot_open_what_it_seals() -> None:
         assert ".decrypt(" not in path.read_text(encoding="utf-8"), (
             f"{path}: the device has no code that could read its own spool"
         )
+
+
+@pytest.mark.parametrize("role", ["seal", "uplink", "provision", "update", "setup", "data"])
+def test_only_the_counting_process_loads_numpy(role: str) -> None:
+    """A third of a process's start, and 20 MB in each, for nothing where no picture is handled."""
+    code = f"import sys, safecount.roles.{role}; sys.exit('numpy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -47,7 +47,11 @@ class Firmware:
         node = "/chosen/bootloader"
         self._toolbox.run("fdtput", "-cp", tree, node, writable=[into])
         self._toolbox.run("fdtput", "-t", "u", tree, node, "partition", str(number), writable=[into])
-        line = self._text(number, config["cmdline"]).strip().replace("serial0", SERIAL0)
+        # The rehearsal reads what starts; the card that ships is quiet.
+        line = (
+            self._text(number, config["cmdline"]).strip().replace("serial0", SERIAL0)
+            + " loglevel=7 systemd.show_status=1"
+        )
         line += " systemd.watchdog_sec=0"  # QEMU's Pi resets at once where a real one begins to count
         return [
             "-kernel", str(into / config["kernel"]), "-initrd", str(into / initramfs), "-dtb", str(tree),

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from safecount.counting.line_counter import LineCounter, LineCounterSettings
+from safecount.counting.counting_settings import LineCounterSettings
+from safecount.counting.line_counter import LineCounter
 from safecount.counting.pipeline import LineCrossings
 from safecount.counting.tracker import Tracker
 from safecount.counting.values import Anchor, Boxes, LineSettings

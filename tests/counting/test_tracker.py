@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from safecount.counting.tracker import Tracker, TrackerSettings
+from safecount.counting.counting_settings import TrackerSettings
+from safecount.counting.tracker import Tracker
 from simulators.street import Walker, street, walk
 
 

@@ -2,14 +2,8 @@ from dataclasses import replace
 
 import pytest
 
-from safecount.delivery.health import (
-    NETWORK_AFTER_S,
-    STATUS_FRESH_S,
-    BoardState,
-    DeviceState,
-    HealthLog,
-    HealthSettings,
-)
+from safecount.delivery.delivery_settings import HealthSettings
+from safecount.delivery.health import NETWORK_AFTER_S, STATUS_FRESH_S, BoardState, DeviceState, HealthLog
 from safecount.delivery.lamp_pattern import FLASHES, STEADY, WAITING, LampPattern, pattern_of
 from safecount.wire.keyset import Role
 from safecount.wire.local import WatchStatus

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from safecount.counting.values import InputSpec
-from safecount.edges.camera import Camera, CameraError, CameraHung, CameraMissing, CameraSettings
+from safecount.edges.camera import Camera, CameraError, CameraHung, CameraMissing
+from safecount.edges.camera_settings import CameraSettings
 from simulators.picamera2 import Clock, DmaAllocator, LibcameraAllocator, Scene, Shot, picamera2
 
 SPEC = InputSpec(320, 320, "bgr", "letterbox", 114)

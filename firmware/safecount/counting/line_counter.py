@@ -6,26 +6,11 @@ point that the detector measured, not on the tracker's smoothed one, which overs
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from safecount.counting.counting_settings import LineCounterSettings
 from safecount.counting.geometry import segment
 from safecount.counting.tracker import Track
 from safecount.counting.values import Anchor, Crossing, LineSettings
-
-
-@dataclass(frozen=True, slots=True)
-class LineCounterSettings:
-    """How wide the band is on each side, in body sizes, and how long a person's side is remembered, in seconds.
-
-    `memory_s` must outlast the tracker's memory: who is hidden at the line and comes out behind it has crossed it.
-    """
-
-    band: float = 0.115
-    memory_s: float = 10.0
-
-    def __post_init__(self) -> None:
-        if self.band < 0 or self.memory_s <= 0:
-            raise ValueError("band must be at least 0 and memory_s above 0.")
 
 
 class LineCounter:

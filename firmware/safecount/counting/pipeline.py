@@ -10,8 +10,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from safecount.counting.line_counter import LineCounter, LineCounterSettings
-from safecount.counting.tracker import Track, Tracker, TrackerSettings
+from safecount.counting.counting_settings import LineCounterSettings, TrackerSettings
+from safecount.counting.line_counter import LineCounter
+from safecount.counting.tracker import Track, Tracker
 from safecount.counting.values import Boxes, Crossing, Frame, LineSettings
 
 

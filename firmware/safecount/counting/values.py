@@ -4,14 +4,18 @@ All of them are plain nouns: nothing here computes, reads a clock or touches the
 are personal data while they exist; they live in the vision process only and for less than a second.
 """
 
-from collections.abc import Iterator
+from __future__ import annotations
+
 from dataclasses import dataclass
-from typing import Literal, Protocol, Self, TypeAlias
+from typing import TYPE_CHECKING, Literal, Protocol, Self, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:  # the processes that handle no picture import this too, and numpy would be a third of their start
+    from collections.abc import Iterator
 
-Boxes: TypeAlias = NDArray[np.float32]
+    import numpy as np
+    from numpy.typing import NDArray
+
+Boxes: TypeAlias = "NDArray[np.float32]"
 """Detected people of one frame, float32 of shape (n, 5): x1, y1, x2, y2 in picture pixels, then the score (0 to 1)."""
 
 Direction: TypeAlias = Literal["in", "out"]

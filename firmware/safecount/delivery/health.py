@@ -23,18 +23,6 @@ NETWORK_AFTER_S = 12 * HOUR_S
 
 
 @dataclass(frozen=True, slots=True)
-class HealthSettings:
-    """The rhythm of health records in seconds: the first after the start of the process, and from one to the next."""
-
-    first_after_s: float = 120.0
-    every_s: float = 6 * 3600.0
-
-    def __post_init__(self) -> None:
-        if self.first_after_s < 0 or self.every_s <= 0:
-            raise ValueError("first_after_s must be at least 0 and every_s above 0.")
-
-
-@dataclass(frozen=True, slots=True)
 class BoardState:
     """The board's sensors: degrees Celsius or None, free share of the disk (0 to 1), and the running slot."""
 

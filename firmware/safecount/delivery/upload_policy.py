@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from safecount.delivery.delivery_settings import UploadSettings
 from safecount.delivery.ports import Failure
 from safecount.delivery.uploader import Delivered, Visit
 
@@ -17,21 +18,6 @@ Draw: TypeAlias = Callable[[float, float], float]
 NEXT_BATCH_S = 5.0
 LONGEST_WISH_S = 24 * 3600.0
 """A Retry-After beyond a day is taken as a day: an answer must not silence a device for good."""
-
-
-@dataclass(frozen=True, slots=True)
-class UploadSettings:
-    """How often a device with nothing wrong visits on average, and the shortest and longest of its ranges of waiting
-    after failures, in seconds.
-    """
-
-    round_s: float = 3600.0
-    first_retry_s: float = 60.0
-    longest_retry_s: float = 6 * 3600.0
-
-    def __post_init__(self) -> None:
-        if not 0 < self.first_retry_s <= self.longest_retry_s or self.round_s <= 0:
-            raise ValueError("round_s and first_retry_s must be above 0, and longest_retry_s not below first_retry_s.")
 
 
 SHIPPED = UploadSettings()

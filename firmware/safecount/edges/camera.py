@@ -15,13 +15,13 @@ import logging
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Self
 
 import numpy as np
 
 from safecount.counting.values import Frame, InputSpec
+from safecount.edges.camera_settings import CameraSettings
 from safecount.edges.camera_stream import FORMATS, StreamFitter, StreamLayout
 from safecount.errors import SafecountError
 
@@ -41,25 +41,6 @@ class CameraMissing(CameraError):  # noqa: N818 - it names the state of the came
 
 class CameraHung(CameraError):  # noqa: N818 - it names the state of the camera
     """The camera gave frames, or promised to, and has fallen silent. Closing and opening it may help."""
-
-
-@dataclass(frozen=True, slots=True)
-class CameraSettings:
-    """How often a frame is taken, how old the last one may grow, and which way is up.
-
-    Attributes:
-        frames_per_second: frames to take; a camera that gives more has the rest left out.
-        hung_after_s: the age of the last new frame, in seconds, from which the camera counts as hung.
-        upside_down: the camera hangs by its foot; its pictures are turned by half a turn.
-    """
-
-    frames_per_second: float = 10.0
-    hung_after_s: float = 5.0
-    upside_down: bool = False
-
-    def __post_init__(self) -> None:
-        if not 0.1 <= self.frames_per_second <= 120 or not 0.1 <= self.hung_after_s <= 3600:
-            raise ValueError("frames_per_second must lie within 0.1 and 120, hung_after_s within 0.1 and 3600.")
 
 
 class Camera:

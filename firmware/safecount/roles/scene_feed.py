@@ -8,14 +8,16 @@ beside those of the site and release nothing.
 import time
 from itertools import count
 
+from safecount.counting.counting_settings import LineCounterSettings
 from safecount.counting.decode import picture_scale
-from safecount.counting.line_counter import LineCounter, LineCounterSettings
+from safecount.counting.line_counter import LineCounter
 from safecount.counting.pipeline import Pipeline
 from safecount.counting.tracker import Track
-from safecount.counting.values import Frame, InputSpec, LineSettings
+from safecount.counting.values import Frame, InputSpec
 from safecount.edges.scene_sender import SceneSender
 from safecount.edges.session_file import open_session
 from safecount.errors import UsageError
+from safecount.roles.code_lines import line_settings
 from safecount.setting_up.silhouette import Share, SilhouetteArtist
 from safecount.settings import Settings
 from safecount.wire.scene import (
@@ -154,19 +156,6 @@ class _Showing:
         if len(self._numbers) > MAX_NUMBERS:
             del self._numbers[next(iter(self._numbers))]
         return number
-
-
-def line_settings(line: CodeLine) -> LineSettings:
-    """A line of the page, or of a site code, as the counting core takes it."""
-    (x1, y1), (x2, y2) = line.start, line.end
-    side = line.in_side.name.lower()
-    return LineSettings(
-        name=line.door,
-        door=line.door,
-        start=(x1 / PER_MILLE, y1 / PER_MILLE),
-        end=(x2 / PER_MILLE, y2 / PER_MILLE),
-        in_side="right" if side == "right" else "left" if side == "left" else "down" if side == "down" else "up",
-    )
 
 
 def _share(box: tuple[float, float, float, float], picture: tuple[int, int]) -> Share:

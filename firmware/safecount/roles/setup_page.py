@@ -14,7 +14,7 @@ from safecount.edges.durable_file import replace_file
 from safecount.edges.setup_server import Answer
 from safecount.edges.small_file import read_small
 from safecount.errors import UsageError
-from safecount.roles.site_lines import code_lines
+from safecount.roles.code_lines import code_lines
 from safecount.setting_up.access import Access, Admitted, Denial
 from safecount.setting_up.desk import Objection, SetupDesk
 from safecount.setting_up.page_rules import Head, judge, token_in

@@ -1,34 +1,18 @@
-"""The lines of a site as the set-up page draws them, and how provisioning keeps what the page proposes."""
+"""How provisioning keeps the lines that the set-up page proposes."""
 
-from collections.abc import Sequence
 from dataclasses import asdict, replace
 
 from safecount.counting.geometry import segment
-from safecount.counting.values import LineSettings
 from safecount.edges.session_file import open_session
 from safecount.edges.site_files import SiteFiles
 from safecount.edges.small_file import read_small
 from safecount.errors import UsageError
-from safecount.roles.scene_feed import line_settings
+from safecount.roles.code_lines import code_lines, line_settings
 from safecount.settings import FolderSettings, SiteSettings, read_site
 from safecount.wire.errors import UntrustedInput
 from safecount.wire.setup_session import MAX_PROPOSAL_BYTES, Proposal, decode_proposal
-from safecount.wire.site_code import MAX_LINES, PER_MILLE, CodeLine, Side
 
 ANY_PICTURE = (4, 3)
-
-
-def code_lines(lines: Sequence[LineSettings]) -> tuple[CodeLine, ...]:
-    """Lines in thousandths of the picture, as many as a page can draw."""
-    return tuple(
-        CodeLine(
-            line.door,
-            (round(line.start[0] * PER_MILLE), round(line.start[1] * PER_MILLE)),
-            (round(line.end[0] * PER_MILLE), round(line.end[1] * PER_MILLE)),
-            Side[line.in_side.upper()],
-        )
-        for line in lines[:MAX_LINES]
-    )
 
 
 def keep_proposal(folders: FolderSettings) -> bool:

@@ -8,12 +8,10 @@ that its stage refuses is an error that names the key and the file.
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from safecount.counting.line_counter import LineCounterSettings
-from safecount.counting.tracker import TrackerSettings
+from safecount.counting.counting_settings import LineCounterSettings, TrackerSettings
 from safecount.counting.values import LineSettings
-from safecount.delivery.health import HealthSettings
-from safecount.delivery.upload_policy import UploadSettings
-from safecount.edges.camera import CameraSettings
+from safecount.delivery.delivery_settings import HealthSettings, UploadSettings
+from safecount.edges.camera_settings import CameraSettings
 from safecount.edges.clip_camera import ClipSettings
 from safecount.edges.clock import ClockSettings
 from safecount.edges.lamp import LampSettings

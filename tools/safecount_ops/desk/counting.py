@@ -7,8 +7,9 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from safecount.counting.counting_settings import TrackerSettings
 from safecount.counting.pipeline import LineCrossings, Pipeline
-from safecount.counting.tracker import Track, TrackerSettings
+from safecount.counting.tracker import Track
 from safecount.counting.values import Boxes, Crossing, ImageDirection, LineSettings
 from safecount.edges.video_file import VideoFile
 from safecount_ops.desk.models import Model

@@ -24,7 +24,7 @@ from safecount.edges.identity import load_identity
 from safecount.edges.seal_keys import KEYSET_FILE, ROOT_FILE
 from safecount.edges.site_files import site_text
 from safecount.errors import SafecountError
-from safecount.roles.site_lines import code_lines
+from safecount.roles.code_lines import code_lines
 from safecount.wire.keyset import sign_keyset
 from safecount_ops.assets import find_asset
 from safecount_ops.controller.keys import new_reader_key
