@@ -42,8 +42,8 @@ MOUNTS = (
     laid_over("safecount.toml", "/etc/safecount/safecount.toml"),
 )
 """Words for the kernel's command line that put the disk in its place."""
-FPS = 5.0
-"""Half of what a device takes: an emulated processor needs a second a frame."""
+FPS = 2.5
+"""A quarter of what a device takes: an emulated processor needs seconds a frame."""
 SETTINGS = """
 [clip]
 file = "{share}/clip.mkv"
