@@ -25,7 +25,7 @@ from safecount_image.toolbox import Toolbox
 
 CARD_BYTES = 2 << 30
 RESTART = re.compile(rb"reboot: Restarting system(?: with command '([^']*)')?|reboot: machine restart")
-PANIC = b"Kernel panic"
+COLOURS = re.compile(r"\x1b\[[?\d;]*[A-Za-z]")
 PATIENCE_S = 30.0
 SHELL_WORDS = "systemd.debug_shell=ttyS0 systemd.show_status=no"
 
@@ -64,6 +64,7 @@ class Board:
         self._clock: datetime | None = None
         self._powered_s = 0.0
         self._bites_at_s = 0.0
+        self._started_at = 0
 
     def __enter__(self) -> Self:
         return self
@@ -131,7 +132,7 @@ class Board:
         with (self.work / "console.log").open("ab") as log:
             log.write(heard)
         if not heard:  # -no-reboot: the kernel has restarted or stopped the board
-            restart = RESTART.search(self.console[-4096:])
+            restart = RESTART.search(self.console, self._started_at)
             self._start(tryboot=restart is not None and restart[1] == b"0 tryboot")
 
     def run_for(self, seconds: float) -> None:
@@ -173,7 +174,7 @@ class Board:
             self.listen(0.0)
             if select.select([shell], [], [], 0.2)[0]:
                 heard += shell.recv(65536)
-        lines = heard[: found.start()].decode(errors="replace").replace("\r", "").splitlines()
+        lines = COLOURS.sub("", heard[: found.start()].decode(errors="replace")).replace("\r", "").splitlines()
         told = "\n".join(line for line in lines if mark[:5] not in line and command not in line)
         if found[1] != b"0":
             raise BootError(f"{command!r} ended with {found[1].decode()}:\n{told}")
@@ -198,7 +199,7 @@ class Board:
     def _start(self, *, tryboot: bool) -> None:
         kept = self.console if self._qemu is not None else b""
         self.cut()
-        self.console = kept
+        self.console, self._started_at = kept, len(kept)
         chosen = self.firmware.choose(tryboot=tryboot)
         self.starts.append(chosen.partition)
         self._bites_at_s = time.monotonic() + chosen.watchdog_s if chosen.watchdog_s else 0.0
