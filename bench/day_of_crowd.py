@@ -93,7 +93,9 @@ def main() -> int:
         counted += len(way.count(tracks, n / FPS))
         if n in marks:
             gc.collect()
-            held.append((n / FPS / 3600, tracemalloc.get_traced_memory()[0], len(way.tracker), len(way.counters[0])))
+            held.append(
+                (n / FPS / 3600, tracemalloc.get_traced_memory()[0], way.tracker.remembered, way.counters[0].remembered)
+            )
     print(f"{'hour':>6}{'bytes held':>12}{'tracks':>8}{'sides':>7}")
     for hour, held_bytes, tracks_n, sides in held:
         print(f"{hour:6.2f}{held_bytes:12}{tracks_n:8}{sides:7}")

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from safecount.counting.decode import MAX_PEOPLE, decoder_for, ssd_anchors, suppress
+from safecount.counting.decode import MAX_PEOPLE, UnusableOutput, decoder_for, ssd_anchors, suppress
 from safecount.counting.model_card import ModelCard, Quantisation
 from safecount.edges.litert import load_card
 
@@ -121,3 +121,35 @@ def test_nobody_is_an_empty_array(yolox: ModelCard, ssd: ModelCard) -> None:
     assert decoder_for(yolox, [Quantisation(1 / 255, -128)])([nothing], PICTURE).shape == (0, 5)
     empty = [np.zeros((1, 1917, 4), np.float32), np.full((1, 1917, 24), -10, np.float32)]
     assert decoder_for(replace(ssd), [Quantisation(), Quantisation()])(empty, PICTURE).shape == (0, 5)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("place", [(0, 1500, 1), (0, 1500, 0), (1, 1500, 4), (1, 3, 4)])
+def test_numbers_that_are_none_are_no_empty_door(ssd: ModelCard, bad: float, place: tuple[int, int, int]) -> None:
+    encodings, logits = np.zeros((1, 1917, 4), np.float32), np.full((1, 1917, 24), -10, np.float32)
+    logits[0, 1500, ssd.person] = 3
+    output, row, column = place
+    (encodings, logits)[output][0, row, column] = bad
+    with pytest.raises(UnusableOutput):
+        decoder_for(ssd, [Quantisation(), Quantisation()])([encodings, logits], PICTURE)
+
+
+def test_sizes_beyond_all_bounds_are_refused_without_a_word_of_numpy(yolox: ModelCard, ssd: ModelCard) -> None:
+    encodings, logits = np.zeros((1, 1917, 4), np.float32), np.full((1, 1917, 24), 3, np.float32)
+    encodings[0, 7, 2] = 1e6
+    with pytest.raises(UnusableOutput):
+        decoder_for(ssd, [Quantisation(), Quantisation()])([encodings, logits], PICTURE)
+    raw = np.zeros((1, 2100, 85), np.float32)
+    raw[0, 5, (4, 5)] = 1
+    raw[0, 5, 2] = 1e6
+    with pytest.raises(UnusableOutput):
+        decoder_for(yolox, [Quantisation()])([raw], PICTURE)
+
+
+@pytest.mark.parametrize("output", [1, 2, 3])
+def test_what_was_postprocessed_is_not_believed_either(output: int) -> None:
+    outputs = [np.zeros(shape, np.float32) for shape in ((1, 10, 4), (1, 10), (1, 10), (1,))]
+    outputs[3][:] = 10
+    outputs[output].reshape(-1)[0] = np.nan
+    with pytest.raises(UnusableOutput):
+        decoder_for(load_card("ssd_mobilenet_v1_coco_quant_postprocess"), [Quantisation()] * 4)(outputs, PICTURE)

@@ -108,9 +108,9 @@ def test_sides_are_forgotten() -> None:
     most = 0
     for boxes, at_s in street(crowd, until_s=80):
         counter.update(tracker.update(boxes, at_s), at_s)
-        most = max(most, len(counter))
+        most = max(most, counter.remembered)
     assert most < 15
-    assert len(counter) == 0
+    assert counter.remembered == 0
 
 
 def test_a_band_below_zero_is_refused() -> None:

@@ -69,9 +69,9 @@ def test_memory_is_bounded() -> None:
         corners = rng.uniform(0, 5000, (50, 2))
         boxes = np.concatenate((corners, corners + 50, np.full((50, 1), 0.9)), 1).astype(np.float32)
         tracker.update(boxes, frame / 10)
-        assert len(tracker) <= 10
+        assert tracker.remembered <= 10
     tracker.update(np.empty((0, 5), np.float32), 100.0)
-    assert len(tracker) == 0
+    assert tracker.remembered == 0
 
 
 def test_boxes_without_area_are_nobody() -> None:

@@ -1,11 +1,13 @@
 """The real runtime on real models: the registry's everywhere, the others where SAFECOUNT_ASSETS has them."""
 
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from safecount.counting.decode import UnusableOutput, decoder_for
 from safecount.counting.model_card import ModelCard, TensorSpec
 from safecount.edges.litert import LiteRtDetector, ModelError, load_card
 from safecount_ops.assets import find_asset
@@ -80,6 +82,18 @@ def test_a_card_that_does_not_fit_names_the_tensor(
 ) -> None:
     with pytest.raises(ModelError, match=says):
         LiteRtDetector(replace(card, **change), model)  # type: ignore[arg-type]  # parametrised fields
+
+
+def test_a_model_that_has_gone_bad_in_memory_is_no_empty_door(card: ModelCard, model: Path, tmp_path: Path) -> None:
+    """A few of its weights are made NaN (float16)."""
+    raw = bytearray(model.read_bytes())
+    raw[len(raw) // 2 : len(raw) // 2 + 2000] = b"\x00\x7e" * 1000
+    bad = tmp_path / "bad.tflite"
+    bad.write_bytes(raw)
+    detector = LiteRtDetector(replace(card, sha256=sha256(raw).hexdigest()), bad)
+    outputs = detector.invoke(np.full((300, 300, 3), 127, np.uint8))
+    with pytest.raises(UnusableOutput):
+        decoder_for(card, detector.quantisation)(outputs, (640, 480))
 
 
 @pytest.mark.assets

@@ -1,3 +1,4 @@
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -60,6 +61,58 @@ def test_a_stretched_picture_fills_the_whole_input(tmp_path: Path) -> None:
     with VideoFile(write_clip(tmp_path / "a.mp4"), spec) as clip:
         pixels = next(iter(clip)).pixels
     assert (pixels[:, :, 0] > 30).all()
+
+
+@pytest.mark.parametrize(("degrees", "bright"), [(0, (0, 0)), (90, (1, 0)), (180, (1, 1)), (-90, (0, 1))])
+def test_a_clip_is_counted_the_way_it_is_shown(tmp_path: Path, degrees: int, bright: tuple[int, int]) -> None:
+    """Stored with one bright corner, at the top left; `bright` is its (row, column) once it is turned to the left."""
+    path = tmp_path / "turned.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        stream.set_display_rotation(degrees)
+        picture = np.zeros((48, 64, 3), np.uint8)
+        picture[:24, :32] = 255
+        for packet in [*stream.encode(av.VideoFrame.from_ndarray(picture, "rgb24")), *stream.encode()]:
+            container.mux(packet)
+    with VideoFile(path, SPEC) as clip:
+        pixels = next(iter(clip)).pixels
+        assert clip.picture == ((64, 48) if degrees % 180 == 0 else (48, 64))
+    height, width = (24, 32) if degrees % 180 == 0 else (32, 24)
+    corners = {
+        (row, column)
+        for row in (0, 1)
+        for column in (0, 1)
+        if pixels[row * (height - 1), column * (width - 1), 0] > 128
+    }
+    assert corners == {bright}
+
+
+def write_uneven(path: Path, stamps: list[int]) -> Path:
+    """A clip with frames at these tenths of a second."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for stamp in stamps:
+            frame = av.VideoFrame.from_ndarray(np.zeros((48, 64, 3), np.uint8), "rgb24")
+            frame.pts, frame.time_base = stamp, Fraction(1, 10)
+            for packet in stream.encode(frame):
+                container.mux(packet)
+        for packet in stream.encode():
+            container.mux(packet)
+    return path
+
+
+@pytest.mark.parametrize("end", ["mp4", "mkv"])
+def test_a_rate_that_varies_is_timed_by_the_stamps(tmp_path: Path, end: str) -> None:
+    stamps = [3, 4, 5, 6, 16, 17, 18, 38, 39, 40]
+    path = write_uneven(tmp_path / f"uneven.{end}", stamps)
+    with VideoFile(path, SPEC) as clip:
+        assert [frame.captured_at_s for frame in clip] == pytest.approx([(one - 3) / 10 for one in stamps], abs=0.002)
+    with VideoFile(path, SPEC, fps=1.0) as clip:
+        assert [clip.index for _ in clip] == [0, 4, 7]
+    with VideoFile(path, SPEC, clip_fps=5) as clip:
+        assert [frame.captured_at_s for frame in clip] == pytest.approx([n / 5 for n in range(10)])
 
 
 def test_the_buffer_is_used_again(tmp_path: Path) -> None:

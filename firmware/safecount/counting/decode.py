@@ -1,7 +1,8 @@
 """Raw output tensors to people: one decoder a model family, each chosen by the model's card.
 
 All of them give `Boxes` in pixels of the picture the source had, after undoing the card's fit, with what is below the
-card's `weak_score` left out and overlapping boxes of one person merged into the strongest.
+card's `weak_score` left out and overlapping boxes of one person merged into the strongest. An output that holds no
+numbers (NaN, infinity) is an error: to take it for an empty door would be to count zero where nothing was seen.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,10 +14,16 @@ from numpy.typing import NDArray
 
 from safecount.counting.model_card import ModelCard, Quantisation
 from safecount.counting.values import Boxes, InputSpec
+from safecount.errors import SafecountError
 
 Outputs: TypeAlias = Sequence[NDArray[Any]]
 Decoder: TypeAlias = Callable[[Outputs, tuple[int, int]], Boxes]
 _Floats: TypeAlias = NDArray[np.float32]
+
+
+class UnusableOutput(SafecountError):  # noqa: N818 - it names what was met
+    """The model gave NaN or infinity: nothing is known of this frame."""
+
 
 MAX_PEOPLE = 300
 """The most people of one frame that go on, strongest first: a bound, far above what a door ever shows."""
@@ -74,8 +81,23 @@ def suppress(boxes: NDArray[Any], scores: NDArray[Any], overlap: float) -> Boxes
     return np.array(kept, np.float32).reshape(-1, 5)
 
 
+def _exp(sizes: NDArray[Any]) -> NDArray[Any]:
+    """Sizes beyond float32 become infinite, which `_finish` refuses; numpy's own warning is no line of our journal."""
+    with np.errstate(over="ignore"):
+        result: NDArray[Any] = np.exp(sizes)
+    return result
+
+
+def _check(*outputs: NDArray[Any]) -> None:
+    """UnusableOutput unless all are numbers. Integers always are."""
+    for output in outputs:
+        if output.dtype.kind == "f" and not np.isfinite(output).all():
+            raise UnusableOutput("The model gave numbers that are none (NaN or infinity).")
+
+
 def _finish(card: ModelCard, boxes: NDArray[Any], scores: NDArray[Any], picture: tuple[int, int]) -> Boxes:
-    """From model pixels to picture pixels, then one box a person."""
+    """From model pixels to picture pixels, then one box a person; UnusableOutput for a box without bounds."""
+    _check(boxes, scores)
     across, down = picture_scale(card.input, picture)
     unfit = np.array((1 / across, 1 / down, 1 / across, 1 / down), np.float32)
     return suppress(boxes * unfit, scores, card.overlap)
@@ -97,13 +119,14 @@ def _yolox(card: ModelCard, quantisation: Quantisation) -> Decoder:
 
     def decode(outputs: Outputs, picture: tuple[int, int]) -> Boxes:
         raw = outputs[0][0]
+        _check(raw[:, 4], raw[:, column])
         rows = np.flatnonzero(raw[:, 4] >= least)
         values = (raw[rows][:, (0, 1, 2, 3, 4, column)].astype(np.float32) - zero) * scale
         scores = values[:, 4] * values[:, 5]
         kept = scores >= card.weak_score
         values, scores, rows = values[kept], scores[kept], rows[kept]
         centre = (values[:, :2] + grid[rows]) * stride_of[rows]
-        half = np.exp(values[:, 2:4]) * stride_of[rows] / 2
+        half = _exp(values[:, 2:4]) * stride_of[rows] / 2
         return _finish(card, np.concatenate((centre - half, centre + half), 1), scores, picture)
 
     return decode
@@ -137,10 +160,11 @@ def _ssd_raw(card: ModelCard) -> Decoder:
 
     def decode(outputs: Outputs, picture: tuple[int, int]) -> Boxes:
         logits = outputs[1][0, :, card.person]
+        _check(logits)
         rows = np.flatnonzero(logits >= least)
         code, anchor = outputs[0][0, rows], anchors[rows]
         centre = code[:, 1::-1] / 10 * anchor[:, 3:1:-1] + anchor[:, 1::-1]
-        half = np.exp(code[:, 3:1:-1] / 5) * anchor[:, 3:1:-1] / 2
+        half = _exp(code[:, 3:1:-1] / 5) * anchor[:, 3:1:-1] / 2
         scores = 1 / (1 + np.exp(-logits[rows]))
         return _finish(card, np.concatenate((centre - half, centre + half), 1) * size, scores, picture)
 
@@ -152,8 +176,10 @@ def _detection_postprocess(card: ModelCard) -> Decoder:
     size = np.array((card.input.width, card.input.height) * 2, np.float32)
 
     def decode(outputs: Outputs, picture: tuple[int, int]) -> Boxes:
-        meant = int(outputs[3].reshape(-1)[0])
+        _check(outputs[3])
+        meant = max(0, int(outputs[3].reshape(-1)[0]))
         corners, classes, scores = outputs[0][0, :meant], outputs[1][0, :meant], outputs[2][0, :meant]
+        _check(classes, scores)
         kept = (classes.astype(np.int64) == card.person) & (scores >= card.weak_score)
         return _finish(card, corners[kept][:, (1, 0, 3, 2)] * size, scores[kept], picture)
 

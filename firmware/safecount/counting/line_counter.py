@@ -54,8 +54,9 @@ class LineCounter:
         self._sweep(at_s)
         return crossings
 
-    def __len__(self) -> int:
-        """How many tracks' sides are remembered."""
+    @property
+    def remembered(self) -> int:
+        """How many tracks' sides. Not `__len__`: a counter that remembers nobody would be false."""
         return len(self._settled)
 
     def _begin(self, track: Track, band: float, at_s: float) -> tuple[float, float, float] | None:

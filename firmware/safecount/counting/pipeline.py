@@ -28,7 +28,7 @@ class Detector(Protocol):
 class Decoder(Protocol):
     """Turns a model's raw outputs into people, in pixels of a picture of the given (width, height)."""
 
-    def __call__(self, outputs: Sequence[NDArray[np.generic]], picture: tuple[int, int]) -> Boxes: ...
+    def __call__(self, outputs: Sequence[NDArray[np.generic]], picture: tuple[int, int], /) -> Boxes: ...
 
 
 @dataclass(slots=True)

@@ -120,8 +120,9 @@ class Tracker:
             self._tracks.append(Track(self._last_number, found, at_s, settings))
         return [track for track in self._tracks if track.confirmed and track.seen_at_s == at_s]
 
-    def __len__(self) -> int:
-        """How many people are remembered, tentative ones included."""
+    @property
+    def remembered(self) -> int:
+        """How many people, tentative ones included. Not `__len__`: a tracker that remembers nobody would be false."""
         return len(self._tracks)
 
     def _forget(self, at_s: float) -> None:

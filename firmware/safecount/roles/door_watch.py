@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo
 
 from safecount.counting.aggregator import Aggregator, ReleaseSettings
+from safecount.counting.decode import UnusableOutput
 from safecount.counting.model_card import ModelCard
 from safecount.counting.pipeline import Decoder, Detector, LineCrossings, Pipeline
 from safecount.counting.values import Frame, LineSettings
@@ -54,18 +55,25 @@ class DoorWatch:
         self._aggregator: Aggregator | None = None
         self._feed = SceneFeed(settings, eye.card.input, f"{COUNTING_RULE}/{eye.card.name}")
 
-    def watch(self, frame: Frame) -> None:
-        """Count one frame, and hand over what it opens and closes."""
+    def watch(self, frame: Frame) -> bool:
+        """Count one frame, and hand over what it opens and closes. False if the model made nothing of it: then nothing was
+        watched.
+        """
         if self._pipeline is None or frame.picture != self._picture:
             self._picture = frame.picture
             self._pipeline = self._made_pipeline(frame.picture, self._lines())
         self._look_for_site()
-        crossings = self._pipeline.step(frame)
+        try:
+            crossings = self._pipeline.step(frame)
+        except UnusableOutput:
+            self.pass_time()
+            return False
         self._feed.take(frame, self._pipeline, None if self._site is None else self._site.silhouette_level)
         self._begin_release()
         if self._aggregator is not None:
             accelerator = self._eye.accelerator()
             self._sender.offer(self._aggregator.observe(self._clock.now(), crossings, accelerator))
+        return True
 
     def pass_time(self) -> None:
         """No frame has come: close what is over."""

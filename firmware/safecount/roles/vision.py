@@ -5,15 +5,11 @@ It has the camera; no network and no writable disk. Frames live in its memory fo
 
 import os
 import time
-from collections.abc import Sequence
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
 
 from safecount.counting.decode import decoder_for
 from safecount.counting.model_card import ModelCard
-from safecount.counting.values import Boxes, FrameSource, InputSpec
+from safecount.counting.values import FrameSource, InputSpec
 from safecount.edges.camera import Camera, CameraHung
 from safecount.edges.clip_camera import ClipCamera
 from safecount.edges.clock import SystemClock, file_date_s
@@ -82,11 +78,7 @@ def _loaded_eye(settings: ModelSettings, card: ModelCard, log: WatchLog) -> Eye:
     threads = settings.threads or max(1, (os.cpu_count() or 1) - 1)
     folder, tpu = Path(settings.folder), settings.edge_tpu
     processor = LiteRtDetector(card, folder / card.file, threads)
-    decoder = decoder_for(card, processor.quantisation)
-
-    def decode(outputs: Sequence[NDArray[np.generic]], picture: tuple[int, int]) -> Boxes:
-        return decoder(outputs, picture)
-
+    decode = decoder_for(card, processor.quantisation)
     if not tpu.file:
         return Eye(card, processor, decode, lambda: Accelerator.CPU)
     stick = EdgeTpuDetector(
@@ -121,6 +113,7 @@ class _VisionProcess:
         self._stop = stop
         self._log = log
         self._watch = watch
+        self._blind = False  # the model made nothing of the last frame
 
     def run(self, eye: Eye) -> None:
         while not self._stop:
@@ -148,10 +141,18 @@ class _VisionProcess:
             if frame is not None:
                 tell(Event.COUNTING)
             while frame is not None:
-                self._watch.watch(frame)
-                self._log.watched(eye.accelerator())
+                self._note(eye, counted=self._watch.watch(frame))
                 self._manager.alive()
                 frame = None if self._stop else frames.next(hung_after_s, self._idle)
+
+    def _note(self, eye: Eye, *, counted: bool) -> None:
+        if counted:
+            self._log.watched(eye.accelerator())
+        else:
+            self._log.met(Trouble.MODEL_FAILED)
+            if not self._blind:
+                tell(Event.MODEL_FAILED)
+        self._blind = not counted
 
     def _idle(self) -> bool:
         """What goes on without a frame; whether to stop waiting for one."""
