@@ -111,6 +111,9 @@ bench-device: $(DEV_READY) ## Measure the memory of the device's processes, and 
 bench-validation: $(DEV_READY) ## Hold the interval of validation certificates against the truth of simulated streets (RUNS=1000)
 	@PYTHONPATH=tests nice -n 10 $(BIN)/python bench/validation.py --runs $(or $(RUNS),1000)
 
+bench-qr: $(DEV_READY) ## Measure which share of site codes the camera reads within 2 s, on rendered pictures (CODES=500)
+	@PYTHONPATH=tests nice -n 10 $(BIN)/python bench/qr.py --codes $(or $(CODES),500)
+
 picture-setup: $(DEV_READY) ## Take the pictures of docs/setup-page.md anew, in Debian's Chromium
 	@$(BIN)/python bench/setup_page_picture.py
 

@@ -179,3 +179,23 @@ def test_the_library_that_is_not_installed_is_told() -> None:
 def test_a_pace_that_no_camera_has_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="within"):
         CameraSettings(**wrong)
+
+
+def test_for_a_site_code_the_pi_is_asked_for_a_larger_picture_and_the_model_gets_its_own_size() -> None:
+    size = (640, 480)
+    scene = Scene(shots(10, 1, size))
+    with Camera(SPEC, CameraSettings(10.0), picamera2(scene), scene.clock, for_codes=True) as opened:
+        assert (opened.picture, scene.opened[0].asked["main"]["size"]) == (size, size)
+        seen = [(frame.pixels[:240].copy(), frame.luma) for frame in islice(opened, 3)]
+    assert [int(pixels.max()) for pixels, _ in seen] == [0, 1, 2]
+    assert seen[2][1] is not None
+    assert seen[2][1].shape == (480, 640)
+    assert (seen[2][1] == 2).all()
+    assert len({id(luma) for _, luma in seen}) == 1, "one buffer, used again"
+
+
+def test_a_wide_sensor_gives_a_site_code_as_many_rows() -> None:
+    modes = [{"size": (4608, 2592), "bit_depth": 10, "fps": 14.0, "crop_limits": (0, 0, 4608, 2592)}]
+    scene = Scene((), modes=modes)
+    with Camera(SPEC, CameraSettings(10.0), picamera2(scene), scene.clock, for_codes=True) as opened:
+        assert opened.picture == (854, 480)

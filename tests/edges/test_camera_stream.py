@@ -81,3 +81,16 @@ def test_a_size_that_divides_by_nothing_keeps_places() -> None:
     rows, columns = np.nonzero(stretched[..., 0])
     assert (rows.min(), rows.max()) == pytest.approx((0.4 * 32, 0.6 * 32), abs=1.5)
     assert (columns.min(), columns.max()) == pytest.approx((16, 24), abs=1.5)
+
+
+@pytest.mark.parametrize(
+    ("name", "stride", "bytes_to_row"),
+    [("NV12", 40, 1.5), ("YUYV", 72, 1), ("RGB888", 100, 1), ("XBGR8888", 136, 1)],
+)
+def test_brightness_has_every_pixel_of_the_picture(name: str, stride: int, bytes_to_row: float) -> None:
+    width, height = 32, 24
+    rows = np.zeros((int(height * bytes_to_row), stride), np.uint8)
+    pixels = np.arange(height * width, dtype=np.uint32).reshape(height, width).astype(np.uint8)
+    start, step = {"NV12": (0, 1), "YUYV": (0, 2), "RGB888": (1, 3), "XBGR8888": (1, 4)}[name]
+    rows[:height, start : start + step * width : step] = pixels
+    assert np.array_equal(StreamFitter(StreamLayout(name, (width, height), stride), BGR).luma(rows.reshape(-1)), pixels)

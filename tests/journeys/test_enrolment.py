@@ -1,93 +1,26 @@
 """From a blank folder to a device of its site: the real provision process, real EST over TLS, the operator's real commands."""
 
 import os
-import pty
 import secrets
 import subprocess
 import sys
 import time
-import tty
-from collections.abc import Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 
 import pytest
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from debian import need
 from safecount.edges.identity import load_identity
 from safecount.edges.seal_keys import current_keyset
 from safecount.settings import read_site
-from safecount.wire.enrolment import encode_label
 from safecount.wire.site_code import parse_site_code, prove, sign_site_code
-from safecount_ops.__main__ import main
 from safecount_ops.enrolment.signer import load_signer
 from safecount_ops.enrolment.tokens import Tokens
 from simulators.collector import MemoryCollector
-from simulators.device import KEYSET, DeviceFolder, stop, wait_until
-from simulators.est_collector import DeviceCa, EstCollector
-from simulators.keys import signing_key
-from simulators.loopback_collector import LoopbackCollector
-from simulators.tls import Authority
+from simulators.device import KEYSET, stop, wait_until
+from simulators.enrolment_site import Site, enrolment_site
 
-
-@dataclass
-class Site:
-    """A blank device with a terminal on its serial port, and the collector that waits for it."""
-
-    folder: Path
-    device: DeviceFolder
-    collector: EstCollector
-    url: str
-    terminal: int
-    heard: str = ""
-
-    def make_code(self, *more: str, label: str | None = None) -> str:
-        """What the operator does: site-qr in the collector's folder."""
-        out = self.folder / "site.txt"
-        identity = load_identity(*(self.device.part(name) for name in ("provision", "seal", "uplink")))
-        arguments = ["site-qr", str(self.folder), "--url", self.url, "--root", str(self.folder / "root.pub")]
-        arguments += ["--site", "station", "--zone", "Europe/Berlin", "--line", "north=0.5,0:0.5,1:right"]
-        arguments += ["--label", label or encode_label(identity.label), "--out", str(out), *more]
-        assert main(arguments) == 0
-        return out.read_text().strip()
-
-    def type(self, line: str) -> None:
-        os.write(self.terminal, line.encode() + b"\n")
-
-    def expect(self, text: str, within_s: float = 20) -> None:
-        """Read the terminal until the text has come; forget what came before it."""
-        until_s = time.monotonic() + within_s
-        while text not in self.heard:
-            assert time.monotonic() < until_s, f"not heard: {text}; heard: {self.heard}"
-            try:
-                self.heard += os.read(self.terminal, 4096).decode()
-            except BlockingIOError:
-                time.sleep(0.02)
-        self.heard = self.heard.split(text, 1)[1]
-
-
-@pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
-    (tmp_path / "keys").mkdir()
-    authority = Authority(tmp_path / "keys")
-    others = LoopbackCollector(MemoryCollector(signing_key("device").public_key()), KEYSET)
-    collector = EstCollector(DeviceCa(authority), Tokens.in_folder(tmp_path), others)
-    root = signing_key("root").public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-    (tmp_path / "root.pub").write_bytes(root)
-    ours, theirs = pty.openpty()
-    tty.setraw(theirs)
-    os.set_blocking(ours, False)
-    device = DeviceFolder(tmp_path / "device")
-    device.folder.mkdir()
-    device.configure(
-        f'[provision]\nserial_port = "{os.ttyname(theirs)}"\nboot_file = "{tmp_path / "card.txt"}"\nretry_s = 0.3\n'
-    )
-    with ExitStack() as stack:
-        stack.callback(os.close, ours)
-        stack.callback(os.close, theirs)
-        yield Site(tmp_path, device, collector, stack.enter_context(collector.serving()), ours)
+assert enrolment_site, "the fixture `site`"
 
 
 def test_a_code_typed_at_the_serial_port_enrols_the_device(site: Site) -> None:

@@ -74,7 +74,8 @@ def test_every_state_can_be_reached_and_left_but_the_last() -> None:
         reached |= following
         waiting += following
     assert reached == set(State)
-    assert {state for state, _ in TABLE} == set(State) - {State.ENROLLED}
+    assert {event for state, event in TABLE if state is State.ENROLLED} == {Event.RESET}
+    assert all(step(state, Event.RESET) is State.BLANK for state in State)
 
 
 def test_the_page_for_installers_tells_every_state_and_every_refusal() -> None:

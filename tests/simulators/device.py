@@ -56,7 +56,8 @@ class DeviceFolder:
         """Lay out an empty device, as its image does at the first boot. `more` is TOML."""
         for name in ("seal", "spool", "uplink", "site", "update", "provision", "wifi"):
             self.part(name).mkdir(parents=True, exist_ok=True)
-        self.socket.parent.mkdir(parents=True, exist_ok=True)
+        for name in ("seal", "code"):
+            (self.folder / "run" / name).mkdir(parents=True, exist_ok=True)
         folders = f'[folders]\nstate = "{self.folder / "state"}"\nrun = "{self.folder / "run"}"\n'
         synchronized = f'[clock]\nsynchronized_file = "{self.folder}"\n'
         self.settings_file.write_text(folders + synchronized + more + LINE.format(door="default"))

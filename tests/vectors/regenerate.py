@@ -28,6 +28,7 @@ from safecount.wire.errors import Reason
 from safecount.wire.keyset import Role, sign_keyset
 from safecount.wire.receipt import receipt_for, sign_receipt
 from safecount.wire.record import encode_count, encode_health, pad_body
+from safecount.wire.reset_order import sign_reset
 from safecount.wire.site_code import prove, sign_site_code
 from safecount.wire.uplink import Answer, Refusal, encode_answer, encode_batch
 from simulators.enrolment import LABEL, SIGNER, site_code
@@ -81,6 +82,8 @@ def build(contents: list[str]) -> dict[str, object]:
         "site_code_proven": sign_site_code(prove(site_code(), LABEL.serial, LABEL.secret), SIGNER),
         "statement": sign_statement(STATEMENT, signing_key("identity")).hex(),
         "answer": encode_answer(Answer((receipt,), (Refusal(1, Reason.RETRY_LATER),), 1)).hex(),
+        "reset_order": sign_reset("counter-7", SIGNER).hex(),
+        "answer_with_reset": encode_answer(Answer((receipt,), (), 1, sign_reset("counter-7", SIGNER))).hex(),
     }
 
 

@@ -43,12 +43,15 @@ class Frame:
 
     `pixels` is uint8 of shape (height, width, 3) and belongs to the source, which reuses it: it is valid until the next
     frame is asked for. `picture` is the (width, height) in pixels that the source had before fitting; boxes and lines
-    are measured in it. `captured_at_s` is monotonic, in seconds.
+    are measured in it. `captured_at_s` is monotonic, in seconds. `luma` is the brightness of the whole picture, uint8 of
+    shape (height, width), from a source that was asked for it: at the model's size no QR code could be read. It is valid
+    as long as `pixels`.
     """
 
     pixels: NDArray[np.uint8]
     picture: tuple[int, int]
     captured_at_s: float
+    luma: NDArray[np.uint8] | None = None
 
 
 class FrameSource(Protocol):

@@ -26,6 +26,9 @@ WAITING = LampPattern((True,) * _WAITING_TICKS + (False,) * _WAITING_TICKS)
 WORKING = LampPattern((True, False))
 """Busy with an enrolment: quick."""
 
+REFUSED = LampPattern(((True,) * _WAITING_TICKS + (False,) * 2) * 2 + (False,) * _PAUSE_TICKS)
+"""A code was read, and refused: two long flashes."""
+
 FLASHES: tuple[tuple[Trouble, int], ...] = (
     (Trouble.CAMERA_MISSING | Trouble.CAMERA_HUNG, 2),
     (Trouble.MODEL_FAILED | Trouble.NOT_COUNTING, 3),

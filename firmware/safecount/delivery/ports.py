@@ -70,10 +70,13 @@ class FailureKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Nothing is known to be delivered. `retry_after_s` is the collector's own wish, if it had one."""
+    """Nothing is known to be delivered. `retry_after_s` is the collector's own wish, if it had one; `reset` an order to
+    forget the owner that came with the refusals, still untrusted.
+    """
 
     kind: FailureKind
     retry_after_s: int | None = None
+    reset: bytes = b""
 
 
 Outcome: TypeAlias = Answer | Failure

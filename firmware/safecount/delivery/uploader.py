@@ -22,7 +22,8 @@ PASSING = frozenset({Reason.UNKNOWN_DEVICE, Reason.QUARANTINED, Reason.RETRY_LAT
 @dataclass(frozen=True, slots=True)
 class Delivered:
     """What a visit came to. `more`: the batch was full, so there may be more to send. `received_at_s` is the latest
-    time in a receipt (0 for none), `keyset` the serial of the newest keyset that the collector has.
+    time in a receipt (0 for none), `keyset` the serial of the newest keyset that the collector has, `reset` an order to
+    forget the owner, still untrusted (b"" for none).
     """
 
     dropped: int
@@ -30,6 +31,7 @@ class Delivered:
     more: bool
     received_at_s: int
     keyset: int
+    reset: bytes = b""
 
 
 Visit: TypeAlias = Delivered | Failure
@@ -52,13 +54,14 @@ def upload_once(
     for envelope, reason in refused:
         backlog.hold(envelope, reason)
     if not receipts and not refused:
-        return Failure(FailureKind.REJECTED if outcome.refused else FailureKind.BROKEN_ANSWER)
+        return Failure(FailureKind.REJECTED if outcome.refused else FailureKind.BROKEN_ANSWER, reset=outcome.reset)
     return Delivered(
         dropped=len(receipts),
         held=len(refused),
         more=len(batch) == limit,
         received_at_s=max((receipt.received_at_s for receipt in receipts), default=0),
         keyset=outcome.keyset,
+        reset=outcome.reset,
     )
 
 

@@ -27,6 +27,8 @@ from safecount.errors import SafecountError
 
 BUFFERS = 4
 """Buffers that picamera2 and we hold in turn: one being filled, one waiting, one read, one to spare."""
+CODE_VIEW = (640, 480)
+"""What a picture has at least, where a QR code is looked for in it."""
 EARLY = 0.25
 """A frame may come this share of a period before its time, and is still taken: cameras jitter."""
 
@@ -56,6 +58,8 @@ class Camera:
         settings: CameraSettings | None = None,
         library: Any = None,  # noqa: ANN401 - picamera2 has no types
         clock_s: Callable[[], float] = time.monotonic,
+        *,
+        for_codes: bool = False,
     ) -> None:
         """Describe a camera; nothing is opened yet.
 
@@ -64,11 +68,13 @@ class Camera:
             settings: pace, patience, and which way is up.
             library: the module picamera2, or one with the same interface.
             clock_s: a clock that only goes forward, in seconds.
+            for_codes: frames bring their `luma`, of CODE_VIEW or more, and are made to fit the model on the CPU.
         """
         self._settings = settings or CameraSettings()
         self._spec = spec
         self._library = library
         self._clock_s = clock_s
+        self._for_codes = for_codes
         self._device: Any = None
         self.picture = (0, 0)
 
@@ -108,6 +114,7 @@ class Camera:
         """
         spec, period_s = self._spec, 1.0 / self._settings.frames_per_second
         pixels = np.full((spec.height, spec.width, 3), spec.pad, np.uint8)
+        luma = np.empty(self.picture[::-1], np.uint8) if self._for_codes else None
         due_s = float("-inf")
         for request, captured_at_s in self._requests():
             try:
@@ -115,10 +122,12 @@ class Camera:
                     continue
                 with self._library.MappedArray(request, "main", reshape=False, write=False) as mapped:
                     self._fitter.fill(mapped.array, pixels)
+                    if luma is not None:
+                        luma[...] = self._fitter.luma(mapped.array)
             finally:
                 request.release()
             due_s = max(due_s + period_s, captured_at_s + (1 - EARLY) * period_s)
-            yield Frame(pixels, self.picture, captured_at_s)
+            yield Frame(pixels, self.picture, captured_at_s, luma)
 
     def _requests(self) -> Iterator[tuple[Any, float]]:
         """New frames with the time at which they were taken; whoever gets one must release it."""
@@ -150,7 +159,7 @@ class Camera:
         more: dict[str, Any] = {"controls": {"FrameDurationLimits": (period_us, period_us)} if paced else {}}
         if _is_pi_camera(device):
             sensor = device.sensor_resolution
-            main = {"format": "RGB888" if spec.channels == "bgr" else "BGR888", "size": _stream_size(sensor, spec)}
+            main = {"format": "RGB888" if spec.channels == "bgr" else "BGR888", "size": self._stream_size(sensor)}
             mode = _whole_view(device.sensor_modes, self._settings.frames_per_second)
             more["sensor"] = {"output_size": mode["size"], "bit_depth": mode["bit_depth"]}
         else:
@@ -158,6 +167,15 @@ class Camera:
         return device.create_video_configuration(  # type: ignore[no-any-return]  # picamera2 has no types
             main=main, raw=None, buffer_count=BUFFERS, display=None, encode=None, **more
         )
+
+    def _stream_size(self, sensor: tuple[int, int]) -> tuple[int, int]:
+        """The whole sensor's shape, made as small as the model or a code allows; even, as the image processor wants it."""
+        spec = self._spec
+        ratios = spec.width / sensor[0], spec.height / sensor[1]
+        ratio = min(ratios) if spec.fit == "letterbox" else max(ratios)
+        if self._for_codes:
+            ratio = max(ratio, CODE_VIEW[0] / sensor[0], CODE_VIEW[1] / sensor[1])
+        return round(sensor[0] * ratio / 2) * 2, round(sensor[1] * ratio / 2) * 2
 
     def _close(self) -> None:
         device, self._device = self._device, None
@@ -179,13 +197,6 @@ def _layout(stream: dict[str, Any]) -> StreamLayout:
 def _is_pi_camera(device: Any) -> bool:  # noqa: ANN401
     """Whether the Pi's own image processor serves this camera: picamera2's own test."""
     return "ColorFilterArrangement" in device.camera_properties
-
-
-def _stream_size(sensor: tuple[int, int], spec: InputSpec) -> tuple[int, int]:
-    """The whole sensor's shape, made as small as the model allows; even, as the image processor wants it."""
-    ratios = spec.width / sensor[0], spec.height / sensor[1]
-    ratio = min(ratios) if spec.fit == "letterbox" else max(ratios)
-    return round(sensor[0] * ratio / 2) * 2, round(sensor[1] * ratio / 2) * 2
 
 
 def _whole_view(modes: list[dict[str, Any]], frames_per_second: float) -> dict[str, Any]:

@@ -49,6 +49,17 @@ class StreamFitter:
         inside = pixels[: self._height, : self._width]
         inside[...] = self._read(raw)[self._turn, self._turn]
 
+    def luma(self, raw: _Bytes) -> _Bytes:
+        """How bright the picture in `raw` is, (height, width), as the camera has it; of colours it is the green."""
+        width, height = self._layout.size
+        rows = raw[: self._layout.stride * height].reshape(height, self._layout.stride)
+        if self._layout.format == "NV12":
+            return rows[:, :width]
+        if self._layout.format == "YUYV":
+            return rows[:, : 2 * width : 2]
+        depth = 4 if self._layout.format.startswith("X") else 3
+        return rows[:, 1 : width * depth : depth]
+
     def _read(self, raw: _Bytes) -> _Bytes:
         width, height = self._layout.size
         if self._layout.format in ("YUYV", "NV12"):

@@ -25,12 +25,13 @@ class ClipCamera:
     clip is missed on a slow machine.
     """
 
-    def __init__(self, settings: ClipSettings, spec: InputSpec, fps: float) -> None:
+    def __init__(self, settings: ClipSettings, spec: InputSpec, fps: float, *, for_codes: bool = False) -> None:
         self._path = Path(settings.file)
         self._spec = spec
         self._fps = fps
         self._paced = settings.paced
         self._looped = settings.looped
+        self._for_codes = for_codes
 
     def __enter__(self) -> Self:
         return self
@@ -49,7 +50,7 @@ class ClipCamera:
         begun_s = round_s = time.monotonic()
         while True:
             at_s = round_s
-            with VideoFile(self._path, self._spec, self._fps) as clip:
+            with VideoFile(self._path, self._spec, self._fps, luma=self._for_codes) as clip:
                 for frame in clip:
                     at_s = round_s + frame.captured_at_s
                     if self._paced:

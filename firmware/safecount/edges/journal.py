@@ -42,6 +42,8 @@ class Event(Enum):
     SETUP_OPEN = (_NOTICE, "The set-up page is open.")
     SETUP_OVER = (_NOTICE, "The set-up page is closed.")
     CERTIFIED = (_NOTICE, "A validation certificate was signed.")
+    OWNER_FORGOTTEN = (_NOTICE, "The device was reset: what it held for its owner is gone.")
+    ORDER_UNKEPT = (_ERROR, "The disk does not take an order of the collector; it comes again.")
     STOPPING = (_INFO, "Stopping in an orderly way.")
 
 

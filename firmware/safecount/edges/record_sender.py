@@ -69,6 +69,13 @@ class RecordSender:
         if room < len(messages):
             tell(Event.QUEUE_FULL)
 
+    def forget(self) -> None:
+        """Drop what waits: it is of a former owner, and not for the next one."""
+        with self._change:
+            self._waiting.clear()
+            self._renew = True
+            self._change.notify_all()
+
     def drain(self, timeout_s: float) -> bool:
         """Wait until everything is on disk, at most so long; whether it is."""
         with self._change:
@@ -99,7 +106,7 @@ class RecordSender:
             elif client.send(message) is Reply.TRY_AGAIN:
                 self._pause(RETRY_S)
             elif not isinstance(message, WatchStatus):
-                self._done()
+                self._done(message)
 
     def _next(self) -> Message | None:
         """What is to be sent now: the status if it is due, else the oldest message; None after a wait for one."""
@@ -115,9 +122,10 @@ class RecordSender:
             self._status_due_s = time.monotonic() + RETRY_S
         return status
 
-    def _done(self) -> None:
+    def _done(self, message: Message) -> None:
         with self._change:
-            self._waiting.popleft()
+            if self._waiting and self._waiting[0] is message:
+                self._waiting.popleft()
             self._change.notify_all()
 
     def _pause(self, seconds: float) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
+from safecount.edges.durable_file import sync_folder
 from safecount.errors import SafecountError
 
 READ_AGAIN_FOR_S = 20.0
@@ -150,3 +151,10 @@ def set_aside(path: Path) -> None:
     path.replace(path_set_aside(path))
     for suffix in ("-wal", "-shm"):
         path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+
+def remove_spool(path: Path) -> None:
+    """Take the spool away with all that is in it, and one that was set aside. OSError if the disk does not take it."""
+    for one in (path, *(path.with_name(path.name + suffix) for suffix in ("-wal", "-shm")), path_set_aside(path)):
+        one.unlink(missing_ok=True)
+    sync_folder(path.parent)

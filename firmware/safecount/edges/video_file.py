@@ -37,7 +37,13 @@ class VideoFile:
     """
 
     def __init__(
-        self, path: str | Path, spec: InputSpec, fps: float | None = None, clip_fps: float | None = None
+        self,
+        path: str | Path,
+        spec: InputSpec,
+        fps: float | None = None,
+        clip_fps: float | None = None,
+        *,
+        luma: bool = False,
     ) -> None:
         """Open a clip.
 
@@ -47,6 +53,7 @@ class VideoFile:
             fps: frames a second to give; the first frame at or after each tick is taken. None gives every frame.
             clip_fps: frames a second of the clip, where it does not say or says it wrongly. Without it a clip whose rate
                 varies is timed by its own time stamps.
+            luma: frames bring the brightness of the whole picture.
 
         Raises:
             UsageError: nothing there, nothing in it, or nothing that can be decoded.
@@ -54,6 +61,7 @@ class VideoFile:
         self._path = str(path)
         self._spec = spec
         self._fps = fps
+        self._luma = luma
         self._live = self._path.startswith("rtsp://")
         self._folder = _pictures(Path(path)) if not self._live and Path(path).is_dir() else []
         if fps is not None and not fps > 0:
@@ -102,7 +110,8 @@ class VideoFile:
             self.index = index
             fitted = decoded.reformat(*upright, f"{spec.channels}24", interpolation=Interpolation.AREA)
             buffer[:height, :width] = np.rot90(fitted.to_ndarray(), self._quarters)
-            yield Frame(buffer, self.picture, at_s)
+            luma = decoded.reformat(format="gray").to_ndarray().astype(np.uint8, copy=False) if self._luma else None
+            yield Frame(buffer, self.picture, at_s, luma)
         if self.index < 0:
             raise UsageError(f"The clip {self._path} has no frame that can be decoded. {self.ended_early}".strip())
 

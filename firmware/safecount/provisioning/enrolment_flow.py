@@ -34,6 +34,7 @@ class Event(Enum):
     CODE_TAKEN = "a good code"
     RETRY_DUE = "a while later"
     DONE = "all is in place"
+    RESET = "a reset"
     NO_NETWORK = "no answer"
     NO_ADDRESS = "no way out"
     CLOCK_UNSET = "certificates not valid yet"
@@ -47,7 +48,7 @@ class Event(Enum):
 
 
 TOLD: dict[State, str] = {
-    State.BLANK: "Waiting for a site code: paste its line here, or put it on the card's first partition.",
+    State.BLANK: "Waiting for a site code: hold it before the camera, paste its line here, or put it on the card.",
     State.ENROLLING: "Asking the collector for a certificate.",
     State.ENROLLED: "The device belongs to its site.",
     State.NO_NETWORK: "The collector cannot be reached: check the site's firewall and name server. Tried again by itself.",
@@ -81,6 +82,7 @@ TABLE: dict[tuple[State, Event], State] = {
     **{(one, Event.CODE_TAKEN): State.ENROLLING for one in (State.BLANK, *_TRIED_AGAIN, *_NEEDS_A_CODE)},
     **{(one, Event.RETRY_DUE): State.ENROLLING for one in _TRIED_AGAIN},
     **{(State.ENROLLING, event): state for event, state in _OUTCOMES.items()},
+    **{(one, Event.RESET): State.BLANK for one in State if one is not State.BLANK},
 }
 """Every step there is. Whatever is not in it changes nothing."""
 

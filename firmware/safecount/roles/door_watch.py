@@ -20,6 +20,7 @@ from safecount.edges.journal import Event, tell
 from safecount.edges.record_sender import RecordSender
 from safecount.edges.small_file import WatchedFiles
 from safecount.errors import UsageError
+from safecount.roles.code_watch import CodeWatch
 from safecount.roles.scene_feed import SceneFeed
 from safecount.settings import Settings, SiteSettings, read_site
 from safecount.wire.values import Accelerator
@@ -53,6 +54,7 @@ class DoorWatch:
         self._picture: tuple[int, int] | None = None
         self._pipeline: Pipeline | None = None
         self._aggregator: Aggregator | None = None
+        self._codes = CodeWatch(settings.folders.code_socket)
         self._feed = SceneFeed(settings, eye.card.input, f"{COUNTING_RULE}/{eye.card.name}")
 
     def watch(self, frame: Frame) -> bool:
@@ -63,6 +65,8 @@ class DoorWatch:
             self._picture = frame.picture
             self._pipeline = self._made_pipeline(frame.picture, self._lines())
         self._look_for_site()
+        if self._site is None:
+            self._codes.take(frame)
         try:
             crossings = self._pipeline.step(frame)
         except UnusableOutput:
@@ -80,6 +84,11 @@ class DoorWatch:
         self._look_for_site()
         if self._aggregator is not None:
             self._sender.offer(self._aggregator.pass_time(self._clock.now()))
+
+    @property
+    def blank(self) -> bool:
+        """Whether the device belongs to nobody, and a site code may be shown to it."""
+        return self._site is None
 
     def close(self) -> None:
         """Release the open bins early, before an orderly stop or another site."""
@@ -121,8 +130,12 @@ class DoorWatch:
             if self._aggregator is not None:
                 self._aggregator.change_level(site.level)
             return
-        self.close()
-        self._sender.renew_welcome()
+        if before is not None and (site is None or site.device != before.device):
+            self._aggregator = None  # what was counted for an owner that the device has forgotten is nobody's
+            self._sender.forget()
+        else:
+            self.close()
+            self._sender.renew_welcome()
         if site is None:
             tell(Event.NOT_ENROLLED)
 

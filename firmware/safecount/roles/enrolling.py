@@ -9,12 +9,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from safecount.delivery.ports import Failure, FailureKind
 from safecount.edges import est_client
+from safecount.edges.durable_file import replace_file
 from safecount.edges.https import HttpsTransport
 from safecount.edges.identity import TLS_KEY_FILE, Identity
 from safecount.edges.network_link import has_way_out
 from safecount.edges.site_files import CA_FILE, CERTIFICATE_FILE, SiteFiles
 from safecount.errors import SafecountError
 from safecount.provisioning.enrolment_flow import Event
+from safecount.roles.factory_reset import SIGNER_FILE
 from safecount.roles.uplink import https_settings
 from safecount.settings import FolderSettings, read_site
 from safecount.wire.errors import UntrustedInput
@@ -85,6 +87,7 @@ class Enrolling:
             verify_keyset(fetched, [Ed25519PublicKey.from_public_bytes(code.root)])
         except UntrustedInput:
             return Event.WRONG_KEYSET
+        replace_file(self.folders.provision / SIGNER_FILE, code.signer, 0o600)  # whose orders are obeyed from now on
         self._files.put_site(code, self.identity.device, fetched)
         return Event.DONE
 

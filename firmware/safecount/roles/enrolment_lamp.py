@@ -5,13 +5,15 @@ it as long as the device belongs to nobody. The table for installers is in docs/
 from contextlib import suppress
 from pathlib import Path
 
-from safecount.delivery.lamp_pattern import WAITING, WORKING, LampPattern, long_and_short, pattern_of
+from safecount.delivery.lamp_pattern import REFUSED, WAITING, WORKING, LampPattern, long_and_short, pattern_of
 from safecount.edges.durable_file import replace_file
 from safecount.edges.small_file import read_small
 from safecount.provisioning.enrolment_flow import State
 from safecount.wire.values import Trouble
 
 MAX_STATE_BYTES = 32
+REFUSED_WORD = "refused"
+REFUSED_SHOWN_S = 10.0
 _READABLE = 0o644
 
 LAMP: dict[State, LampPattern] = {
@@ -38,10 +40,17 @@ def leave_state(path: Path, state: State) -> None:
         replace_file(path, state.value.encode("ascii"), _READABLE)
 
 
+def leave_refusal(path: Path) -> None:
+    """Let the lamp say that a code was refused; whoever calls this leaves the state again after REFUSED_SHOWN_S."""
+    with suppress(OSError):
+        replace_file(path, REFUSED_WORD.encode("ascii"), _READABLE)
+
+
 def pattern_left(path: Path) -> LampPattern:
     """The pattern of the state that was left; that of a blank device where there is none that can be read."""
     try:
         raw = read_small(path, MAX_STATE_BYTES)
-        return LAMP[State(raw.decode("ascii"))] if raw is not None else WAITING
+        word = "" if raw is None else raw.decode("ascii")
+        return REFUSED if word == REFUSED_WORD else LAMP[State(word)]
     except (OSError, ValueError):
         return WAITING

@@ -1,4 +1,4 @@
-"""The provision process: takes a site code from the card or the serial port, enrols, and renews the certificate.
+"""The provision process: takes a site code from the card, the serial port or the camera, enrols, and renews the certificate.
 
 It has the identity key and the network; no camera and no spool. Only a code that was made with this device's label is
 taken, and only while the device belongs to nobody.
@@ -11,6 +11,7 @@ from pathlib import Path
 
 from safecount.edges.button import Button
 from safecount.edges.clock import SystemClock, file_date_s
+from safecount.edges.code_socket import CodeInbox
 from safecount.edges.durable_file import remove_file, replace_file
 from safecount.edges.identity import Identity, load_identity
 from safecount.edges.serial_console import SerialConsole
@@ -20,7 +21,9 @@ from safecount.edges.wifi_file import put_wifi
 from safecount.errors import SafecountError
 from safecount.provisioning.enrolment_flow import TABLE, TOLD, Event, Owner, Refusal, State, judge, step
 from safecount.roles.enrolling import Enrolling, knows_zone
-from safecount.roles.enrolment_lamp import leave_state
+from safecount.roles.enrolment_lamp import REFUSED_SHOWN_S, leave_refusal, leave_state
+from safecount.roles.factory_reset import CODE_FILE, FactoryReset
+from safecount.roles.reset_wishes import ResetWishes
 from safecount.roles.setup_opening import SetupOpening
 from safecount.settings import Settings, read_settings
 from safecount.wire.enrolment import encode_label
@@ -29,13 +32,13 @@ from safecount.wire.site_code import MAX_SITE_CODE_CHARACTERS, SITE_CODE_PREFIX,
 from safecount.wire.values import ClockQuality
 from safecount.wire.wifi_code import MAX_WIFI_CHARACTERS, WIFI_PREFIX, parse_wifi
 
-CODE_FILE = "site.code"
 LOOK_EVERY_S = 0.25
 RENEWAL_EVERY_S = 3600.0
 HELP = (
     "status   what the device does, and what to do next",
     "serial   the device's serial number",
     "label    the text for its label, as long as it belongs to nobody: whoever has it owns the device",
+    "reset SERIAL  forget the owner: site, keys, counts that were not sent, Wi-Fi (the button, held for 10 s, does the same)",
     "setup    open the set-up page on the USB cable for a while, and tell its address and code",
     "SC1:...  a site code, as `safecount-ops site-qr` makes it",
     "WIFI:... a Wi-Fi network to join, as its QR code has it: WIFI:T:WPA;S:name;P:password;;",
@@ -51,7 +54,6 @@ def run(settings_file: Path) -> None:
     """
     settings = read_settings(settings_file)
     folders = settings.folders
-    identity = load_identity(folders.provision, folders.seal, folders.uplink)
     manager = ServiceManager.of_environment()
     with ExitStack() as stack:
         stop = stack.enter_context(StopRequest())
@@ -59,8 +61,14 @@ def run(settings_file: Path) -> None:
         # A board without the port is enrolled by the file.
         console = stack.enter_context(SerialConsole(Path(port))) if port and Path(port).exists() else None
         button = stack.enter_context(Button(settings.provision.button))
+        socket = folders.code_socket
+        inbox = stack.enter_context(CodeInbox(socket)) if socket.parent.is_dir() else None
         manager.ready()
-        _ProvisionProcess(settings, identity, console, button).run(manager, stop)
+        ears = _Ears(console, button, inbox)
+        while not stop:
+            _end_reset(FactoryReset(folders), manager, stop)
+            identity = load_identity(folders.provision, folders.seal, folders.uplink)
+            _ProvisionProcess(settings, identity, ears).run(manager, stop)
         manager.stopping()
 
 
@@ -72,13 +80,33 @@ class _Attempts:
     due_s: float = 0.0
 
 
-class _ProvisionProcess:
-    """Remembers the state and the one code that it was given."""
+def _end_reset(reset: FactoryReset, manager: ServiceManager, stop: StopRequest) -> None:
+    """Go on with a reset that a cut or the disk has interrupted."""
+    while reset.is_begun and not stop:
+        try:
+            reset.resume()
+        except OSError:
+            manager.alive()
+            stop.wait(LOOK_EVERY_S)
 
-    def __init__(self, settings: Settings, identity: Identity, console: SerialConsole | None, button: Button) -> None:
+
+@dataclass(frozen=True, slots=True)
+class _Ears:
+    """Whatever somebody at the device can say something by."""
+
+    console: SerialConsole | None
+    button: Button
+    inbox: CodeInbox | None
+
+
+class _ProvisionProcess:
+    """Remembers the state, the one code that it was given, and until when the lamp tells of one that was refused."""
+
+    def __init__(self, settings: Settings, identity: Identity, ears: _Ears) -> None:
         self._settings = settings
         self._identity = identity
-        self._console = console
+        self._console = ears.console
+        self._inbox = ears.inbox
         self._enrolling = Enrolling(settings.folders, identity)
         self._clock = SystemClock(file_date_s(Path(settings.clock.floor_file)), Path(settings.clock.synchronized_file))
         self._state = State.ENROLLED if settings.folders.site_file.exists() else State.BLANK
@@ -86,18 +114,32 @@ class _ProvisionProcess:
         self._boot_file = Path(settings.provision.boot_file)
         self._boot_watch = WatchedFiles(self._boot_file)
         self._kept = settings.folders.provision / CODE_FILE
+        self._button = ears.button
+        self._reset = FactoryReset(settings.folders)
+        self._over = False
+        self._wishes = ResetWishes(settings.folders, identity.device, self._say)
         self._renewal_due_s = 0.0
-        self._setup = SetupOpening(settings, identity, button, self._say)
+        self._refusal_until_s: float | None = None
+        self._setup = SetupOpening(settings, identity, self._say)
 
     def run(self, manager: ServiceManager, stop: StopRequest) -> None:
-        self._take_file(self._kept)  # a code that was taken before the power went
-        while not stop.wait(LOOK_EVERY_S):
+        """Until asked to stop, or the device has been reset and has other keys."""
+        leave_state(self._settings.folders.enrolment_file, self._state)
+        self._take_lines(_read(self._kept))  # a code that was taken before the power went
+        while not (self._over or stop.wait(LOOK_EVERY_S)):
             manager.alive()
+            presses = self._button.presses()
+            if why := self._wishes.why(presses):
+                self._forget(why)
+                continue
             if self._boot_watch.changed():
-                self._take_file(self._boot_file)
+                self._take_card()
             for line in self._console.lines() if self._console else ():
                 self._hear(line.strip())
-            self._setup.look()
+            for text in self._inbox.texts() if self._inbox else ():
+                self._see(text)
+            self._end_refusal()
+            self._setup.look(presses)
             if (self._state, Event.RETRY_DUE) in TABLE and time.monotonic() >= self._attempts.due_s:
                 self._move(Event.RETRY_DUE)
             if self._state is State.ENROLLING:
@@ -112,10 +154,20 @@ class _ProvisionProcess:
         elif line.startswith(SITE_CODE_PREFIX):
             self._take(line)
         elif line:
-            self._obey(line.partition(" ")[0])
+            word, _, rest = line.partition(" ")
+            self._obey(word, rest.strip())
 
-    def _obey(self, word: str) -> None:
+    def _see(self, text: str) -> None:
+        """A code before the camera: whoever walks past a device that has an owner cannot give it another network."""
+        if self._state is not State.ENROLLED:
+            self._hear(text)
+
+    def _obey(self, word: str, rest: str) -> None:
         match word:
+            case "reset" if rest == self._identity.serial:
+                self._forget("it was told so here")
+            case "reset":
+                self._say(f"To make the device forget its owner, say: reset {self._identity.serial}")
             case "status":
                 self._say(f"{self._state.value}: {TOLD[self._state]}")
             case "serial":
@@ -132,12 +184,29 @@ class _ProvisionProcess:
             case _:
                 self._say("There is no such command; `help` tells which there are.")
 
-    def _take_file(self, path: Path) -> None:
+    def _forget(self, why: str) -> None:
+        """Forget the owner; this process then goes on with other keys."""
         try:
-            raw = read_small(path, MAX_SITE_CODE_CHARACTERS + MAX_WIFI_CHARACTERS + 4)
+            self._reset.run(self._on_the_card())
         except OSError:
+            self._say(TOLD[State.DISK_FAILED])
+            self._over = self._reset.is_begun  # then it goes on before anything else is done
             return
-        for line in (raw or b"").decode("utf-8", "replace").splitlines():
+        self._move(Event.RESET)
+        self._say(f"The device is reset: {why}.")
+        self._over = True
+
+    def _on_the_card(self) -> bytes:
+        return _read(self._boot_file)
+
+    def _take_card(self) -> None:
+        """Take what lies on the card's first partition, unless it was there for an owner that the device has forgotten."""
+        raw = self._on_the_card()
+        if not self._reset.is_spent(raw):
+            self._take_lines(raw)
+
+    def _take_lines(self, untrusted: bytes) -> None:
+        for line in untrusted.decode("utf-8", "replace").splitlines():
             if line.startswith(WIFI_PREFIX):
                 self._join(line.strip())
             elif line.strip() and self._state is not State.ENROLLED:
@@ -148,9 +217,9 @@ class _ProvisionProcess:
         try:
             put_wifi(self._settings.folders.wifi, parse_wifi(untrusted))
         except UntrustedInput as refused:
-            self._say(f"refused: {refused}")
+            self._refuse(str(refused))
         except OSError:
-            self._say(f"refused: {TOLD[State.DISK_FAILED]}")
+            self._refuse(TOLD[State.DISK_FAILED])
         else:
             self._say("The Wi-Fi network is kept, and joined when it is in reach.")
 
@@ -160,15 +229,15 @@ class _ProvisionProcess:
         identity = self._identity
         code = judge(untrusted, self._state, Owner(identity.serial, identity.secret, now_s))
         if isinstance(code, Refusal):
-            self._say(f"refused: {code.value}")
+            self._refuse(code.value)
             return
         if not knows_zone(code):
-            self._say("refused: The code's time zone is not known here: make a new code.")
+            self._refuse("The code's time zone is not known here: make a new code.")
             return
         try:
             replace_file(self._kept, untrusted.strip().encode("ascii"), 0o600)
         except OSError:
-            self._say(f"refused: {TOLD[State.DISK_FAILED]}")
+            self._refuse(TOLD[State.DISK_FAILED])
             return
         self._attempts.code = code
         self._move(Event.CODE_TAKEN)
@@ -183,11 +252,30 @@ class _ProvisionProcess:
             remove_file(self._kept)
         self._move(outcome)
 
+    def _refuse(self, sentence: str) -> None:
+        self._say(f"refused: {sentence}")
+        leave_refusal(self._settings.folders.enrolment_file)
+        self._refusal_until_s = time.monotonic() + REFUSED_SHOWN_S
+
+    def _end_refusal(self) -> None:
+        if self._refusal_until_s is not None and time.monotonic() >= self._refusal_until_s:
+            self._refusal_until_s = None
+            leave_state(self._settings.folders.enrolment_file, self._state)
+
     def _move(self, event: Event) -> None:
         self._state = step(self._state, event)
+        self._refusal_until_s = None
         leave_state(self._settings.folders.enrolment_file, self._state)
         self._say(f"{self._state.value}: {TOLD[self._state]}")
 
     def _say(self, sentence: str) -> None:
         if self._console:
             self._console.say(sentence)
+
+
+def _read(path: Path) -> bytes:
+    """What a file says, b"" if there is none that can be read."""
+    try:
+        return read_small(path, MAX_SITE_CODE_CHARACTERS + MAX_WIFI_CHARACTERS + 4) or b""
+    except OSError:
+        return b""

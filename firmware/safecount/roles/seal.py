@@ -15,15 +15,17 @@ from safecount.delivery.health import HealthLog
 from safecount.delivery.lamp_pattern import pattern_of
 from safecount.delivery.sealer import Sealer
 from safecount.edges.clock import SystemClock, file_date_s
+from safecount.edges.durable_file import remove_file
 from safecount.edges.journal import Event, tell
 from safecount.edges.lamp import Lamp
 from safecount.edges.record_socket import RecordServer
 from safecount.edges.seal_keys import KEYSET_FILE, take_keyset
 from safecount.edges.small_file import WatchedFiles, read_small
 from safecount.edges.spool_db import SpoolDb
-from safecount.edges.spool_file import SpoolDamaged, SpoolError, path_set_aside, set_aside
+from safecount.edges.spool_file import SpoolDamaged, SpoolError, path_set_aside, remove_spool, set_aside
 from safecount.edges.systemd import ServiceManager, StopRequest
 from safecount.roles.enrolment_lamp import pattern_left
+from safecount.roles.factory_reset import FORGET_FILE
 from safecount.roles.notary import Notary
 from safecount.roles.ownership import Ownership, ownership_files, read_ownership, read_signing_key
 from safecount.roles.sealing import Sealing, trouble_of
@@ -69,6 +71,7 @@ class _SealProcess:
     def run(self) -> None:
         while not self._stop:
             self._owner_files.changed()
+            self._forget_owner()
             owned, key = read_ownership(self._folders), read_signing_key(self._folders)
             if owned is None or key is None:
                 self._wait_for_owner()
@@ -86,6 +89,19 @@ class _SealProcess:
                 self._give_up_spool()
             except SpoolError as error:
                 self._wait_for_disk(trouble_of(error))
+
+    def _forget_owner(self) -> None:
+        """Empty the spool if provisioning has reset the device; until that is done nothing is sealed for anybody."""
+        marker = self._folders.seal / FORGET_FILE
+        while marker.exists() and not self._stop:
+            try:
+                remove_spool(self._folders.spool_file)
+                for left in (self._folders.certificate_file, self._folders.device_key_file):
+                    left.unlink(missing_ok=True)
+                remove_file(marker)
+                tell(Event.OWNER_FORGOTTEN)
+            except OSError:
+                self._wait_for_disk(Trouble.DISK_FAILING)
 
     def _wait_for_owner(self) -> None:
         while not (self._stop.wait(LOOK_EVERY_S) or self._owner_files.changed()):

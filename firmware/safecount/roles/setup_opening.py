@@ -2,9 +2,8 @@
 
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from safecount.edges.button import Button
 from safecount.edges.identity import Identity
 from safecount.edges.session_file import write_session
 from safecount.edges.small_file import WatchedFiles
@@ -19,20 +18,19 @@ SHORTEST_PRESS_S, LONGEST_PRESS_S = 0.05, 5.0
 
 
 class SetupOpening:
-    """Remembers the stamp of the newest proposal, and what its button remembers."""
+    """Remembers the stamp of the newest proposal."""
 
-    def __init__(self, settings: Settings, identity: Identity, button: Button, say: Callable[[str], None]) -> None:
+    def __init__(self, settings: Settings, identity: Identity, say: Callable[[str], None]) -> None:
         """`say` speaks on the serial console."""
         self._settings = settings
         self._identity = identity
-        self._button = button
         self._say = say
         self._proposals = WatchedFiles(settings.folders.proposal_file)
         self._proposals.changed()
 
-    def look(self) -> None:
-        """Heed the button and the page."""
-        if any(SHORTEST_PRESS_S <= held_s <= LONGEST_PRESS_S for held_s in self._button.presses()):
+    def look(self, presses: Sequence[float]) -> None:
+        """Heed the button, which was held for these seconds, and the page."""
+        if any(SHORTEST_PRESS_S <= held_s <= LONGEST_PRESS_S for held_s in presses):
             self._open(code_text(setup_code_bytes(self._identity.secret)), "on the label")
         if self._proposals.changed():
             self._keep()

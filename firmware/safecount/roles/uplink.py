@@ -20,6 +20,7 @@ from safecount.edges.spool_db import SpoolDb
 from safecount.edges.spool_file import SpoolError, SpoolMissing
 from safecount.edges.systemd import ServiceManager, StopRequest
 from safecount.errors import SafecountError
+from safecount.roles.factory_reset import ORDER_FILE
 from safecount.roles.ownership import Ownership, ownership_files, read_ownership
 from safecount.settings import FolderSettings, Settings, read_settings
 
@@ -109,11 +110,20 @@ class _UplinkProcess:
         except SpoolError:  # a receipt that could not be noted comes again, when the same envelopes are offered again
             tell(Event.SPOOL_UNUSABLE)
             visit = NOTHING_TO_DO
+        if visit.reset:
+            self._leave_order(visit.reset)
         if isinstance(visit, Failure):
             tell(Event.VISIT_FAILED, visit.kind)
         elif visit.keyset > owned.keyset.serial:
             self._fetch_keyset(transport)
         return after_visit(self._state, visit, time.monotonic(), self._draw, self._settings.upload)
+
+    def _leave_order(self, untrusted: bytes) -> None:
+        """Leave an order to forget the owner where provisioning finds it, which obeys it only with the signer's signature."""
+        try:
+            replace_file(self._folders.uplink / ORDER_FILE, untrusted, _READABLE)
+        except OSError:  # it comes again with the next answer
+            tell(Event.ORDER_UNKEPT)
 
     def _fetch_keyset(self, transport: HttpsTransport) -> None:
         """Leave the newer keyset where the seal process finds it, which believes it only by its signature."""

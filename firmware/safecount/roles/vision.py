@@ -117,8 +117,12 @@ class _VisionProcess:
 
     def run(self, eye: Eye) -> None:
         while not self._stop:
+            for_codes = not self._settings.folders.site_file.exists()
             try:
-                self._count(WatchedFrames(frame_source(self._settings, eye.card.input)), eye)
+                source = frame_source(self._settings, eye.card.input, for_codes=for_codes)
+                if self._count(WatchedFrames(source), eye, for_codes=for_codes):
+                    return
+                continue
             except CameraStuck:
                 tell(Event.CAMERA_STUCK)
                 raise
@@ -130,11 +134,12 @@ class _VisionProcess:
             except SafecountError:
                 tell(Event.CAMERA_FAILED)
                 self._log.met(Trouble.CAMERA_MISSING)
-            else:
-                return  # asked to stop, or the clip is over
             self._wait_to_reopen()
 
-    def _count(self, frames: WatchedFrames, eye: Eye) -> None:
+    def _count(self, frames: WatchedFrames, eye: Eye, *, for_codes: bool) -> bool:
+        """Count until asked to stop or the clip is over. False: the device was taken from its site, and the camera has to be
+        opened anew, with pictures in which a site code can be read.
+        """
         hung_after_s = self._settings.camera.hung_after_s + CAMERA_FIRST_S
         with frames:
             frame = frames.next(max(OPENING_S, hung_after_s), self._idle)
@@ -143,7 +148,10 @@ class _VisionProcess:
             while frame is not None:
                 self._note(eye, counted=self._watch.watch(frame))
                 self._manager.alive()
+                if self._watch.blank and not for_codes:
+                    return False
                 frame = None if self._stop else frames.next(hung_after_s, self._idle)
+        return True
 
     def _note(self, eye: Eye, *, counted: bool) -> None:
         if counted:
@@ -166,8 +174,8 @@ class _VisionProcess:
             self._idle()
 
 
-def frame_source(settings: Settings, spec: InputSpec) -> FrameSource:
-    """The camera; or in trials the clip that the settings name."""
+def frame_source(settings: Settings, spec: InputSpec, *, for_codes: bool = False) -> FrameSource:
+    """The camera; or in trials the clip that the settings name. `for_codes`: frames in which a site code can be read."""
     if settings.clip.file:
-        return ClipCamera(settings.clip, spec, settings.camera.frames_per_second)
-    return Camera(spec, settings.camera)
+        return ClipCamera(settings.clip, spec, settings.camera.frames_per_second, for_codes=for_codes)
+    return Camera(spec, settings.camera, for_codes=for_codes)

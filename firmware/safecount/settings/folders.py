@@ -49,6 +49,11 @@ class FolderSettings:
         return Path(self.run, "session", "enrolment")
 
     @property
+    def code_socket(self) -> Path:
+        """Where the counting process hands on the text of a QR code before the camera."""
+        return Path(self.run, "code", "code.sock")
+
+    @property
     def scene_socket(self) -> Path:
         return Path(self.run, "scene", "scene.sock")
 

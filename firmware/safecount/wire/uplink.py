@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from safecount.wire.encoding import Item, as_bytes, as_enum, as_fields, as_list, as_uint, decode, encode
+from safecount.wire.encoding import Fields, Item, as_bytes, as_enum, as_fields, as_list, as_uint, decode, encode
 from safecount.wire.envelope import ENVELOPE_BYTES
 from safecount.wire.errors import Reason
 from safecount.wire.receipt import MAX_RECEIPT_BYTES
+from safecount.wire.reset_order import MAX_RESET_BYTES
 from safecount.wire.values import COUNT_LIMIT
 
 ENVELOPES_PATH = "/v1/envelopes"
@@ -14,7 +15,7 @@ KEYSET_PATH = "/v1/keyset"
 CONTENT_TYPE = "application/cbor"
 MAX_BATCH = 64
 MAX_BATCH_BYTES = MAX_BATCH * (ENVELOPE_BYTES + 3) + 2
-MAX_ANSWER_BYTES = MAX_BATCH * (MAX_RECEIPT_BYTES + 8) + 64
+MAX_ANSWER_BYTES = MAX_BATCH * (MAX_RECEIPT_BYTES + 8) + MAX_RESET_BYTES + 72
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +30,14 @@ class Refusal:
 class Answer:
     """What became of a batch: a signed receipt for each envelope that is stored, now or before, and the refusals.
 
-    `keyset` is the serial of the newest keyset that the collector can give, 0 for none.
+    `keyset` is the serial of the newest keyset that the collector can give, 0 for none. `reset` is an order to forget the
+    owner (`wire.reset_order`), b"" for none.
     """
 
     receipts: tuple[bytes, ...]
     refused: tuple[Refusal, ...]
     keyset: int = 0
+    reset: bytes = b""
 
 
 def encode_batch(envelopes: Sequence[bytes]) -> bytes:
@@ -50,16 +53,18 @@ def decode_batch(untrusted: bytes) -> list[bytes]:
 def encode_answer(answer: Answer) -> bytes:
     """The answer's body."""
     refused: list[Item] = [[refusal.index, int(refusal.reason)] for refusal in answer.refused]
-    return encode({1: list(answer.receipts), 2: refused, 3: answer.keyset})
+    fields: Fields = {1: list(answer.receipts), 2: refused, 3: answer.keyset}
+    return encode(fields | ({4: answer.reset} if answer.reset else {}))
 
 
 def decode_answer(untrusted: bytes) -> Answer:
-    """The value of an answer, its receipts still untrusted; UntrustedInput otherwise."""
-    fields = as_fields(decode(untrusted, MAX_ANSWER_BYTES), frozenset({1, 2, 3}))
+    """The value of an answer, its receipts and order still untrusted; UntrustedInput otherwise."""
+    fields = as_fields(decode(untrusted, MAX_ANSWER_BYTES), frozenset({1, 2, 3}), frozenset({4}))
     return Answer(
         receipts=tuple(as_bytes(item, 1, MAX_RECEIPT_BYTES) for item in as_list(fields[1], 0, MAX_BATCH)),
         refused=tuple(_parse_refusal(item) for item in as_list(fields[2], 0, MAX_BATCH)),
         keyset=as_uint(fields[3], COUNT_LIMIT),
+        reset=as_bytes(fields[4], 1, MAX_RESET_BYTES) if 4 in fields else b"",
     )
 
 

@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from safecount.errors import SafecountError, UsageError
+from safecount.wire.reset_order import sign_reset
 from safecount_ops.collector.authority import Authority, private_pem, write_private
 from safecount_ops.collector.database import Database
 from safecount_ops.collector.intake import create_receipt_key, read_receipt_key, utc_now_s
@@ -18,6 +19,7 @@ from safecount_ops.collector.limits import Exclusions
 from safecount_ops.collector.people_commands import PEOPLE_COMMANDS, who
 from safecount_ops.collector.registry import DEFAULT_TENANT, METRICS, PULL, TOKEN_DAYS, Registry
 from safecount_ops.collector.settings import SETTINGS_FILE, DevicePort, PeoplePort, read_settings, settings_text
+from safecount_ops.enrolment.signer import load_signer
 
 FOLDER = click.Path(path_type=Path, file_okay=False)
 FILE = click.Path(path_type=Path, dir_okay=False)
@@ -122,6 +124,16 @@ def add_device(  # noqa: PLR0917 - one parameter an option
 def set_active(folder: Path, name: str, *, active: bool) -> None:
     """Turn the device NAME away from now on (no), or let it in again (yes). What it sent is kept."""
     _registry(folder).set_active(name, utc_now_s(), who(), active=active)
+
+
+@command.command()
+@click.argument("folder", type=FOLDER)
+@click.argument("name")
+def reset(folder: Path, name: str) -> None:
+    """Have the device NAME forget its owner at its next contact: site, keys, counts that it has not sent, Wi-Fi."""
+    order = sign_reset(name, load_signer(folder))
+    _registry(folder).order_reset(name, order, utc_now_s(), who())
+    print(f"{name} is reset at its next contact, within six hours if it has a network. What it sent is kept.")
 
 
 @command.command()

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization
@@ -44,12 +45,13 @@ class Intake:
         untrusted = decode_batch(untrusted_body)
         known = self._registry.find_device(device)
         if known is None or not known.active:
-            return Answer((), tuple(Refusal(index, Reason.UNKNOWN_DEVICE) for index in range(len(untrusted))))
+            refused = tuple(Refusal(index, Reason.UNKNOWN_DEVICE) for index in range(len(untrusted)))
+            return Answer((), refused, reset=b"" if known is None else known.reset)
         checked = [_check(known, one) for one in untrusted]
         good = [one for one in checked if isinstance(one, Envelope)]
         with self._database.writing() as connection:
             result = store(connection, [Batch(known.name, known.key, good)], self._now_s())[0]
-        return self._answer(checked, result)
+        return replace(self._answer(checked, result), reset=known.reset)
 
     def keyset(self, device: str) -> bytes | None:
         """The newest keyset of the device's tenant; None if there is none, or no such device."""

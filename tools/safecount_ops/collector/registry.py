@@ -14,7 +14,7 @@ from safecount.wire.errors import Reason, UntrustedInput
 from safecount.wire.keyset import verify_keyset
 from safecount_ops.collector import audit
 from safecount_ops.collector.database import Database
-from safecount_ops.collector.tables import device, keyset, tenant, token
+from safecount_ops.collector.tables import device, keyset, reset_order, tenant, token
 
 DEFAULT_TENANT = "default"
 TOKEN_DAYS = 365
@@ -27,13 +27,16 @@ _NAME_MAX = 64
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """A device as it is registered: who it belongs to and the raw Ed25519 key (32 bytes) that it signs with."""
+    """A device as it is registered: who it belongs to and the raw Ed25519 key (32 bytes) that it signs with. `reset` is the
+    signed order to forget its owner, b"" for none.
+    """
 
     number: int
     name: str
     tenant: str
     key: bytes
     active: bool
+    reset: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +106,17 @@ class Registry:
             act = "let-in" if active else "turn-away"
             audit.append(self._database, connection, audit.Act(now_s, who, act, name, owner))
 
+    def order_reset(self, name: str, order: bytes, now_s: int, who: str) -> None:
+        """Have the device forget its owner at its next contact, by an order that is signed for it."""
+        with self._database.writing() as connection:
+            query = select(device.c.number, device.c.tenant).where(device.c.name == name)
+            row = connection.execute(query.with_for_update()).one_or_none()
+            if row is None:
+                raise UsageError(f"There is no device {name} here.")
+            connection.execute(reset_order.delete().where(reset_order.c.device == row.number))
+            connection.execute(reset_order.insert().values(device=row.number, raw=order, added_at=now_s))
+            audit.append(self._database, connection, audit.Act(now_s, who, "reset", name, row.tenant))
+
     def release(self, name: str, now_s: int, who: str) -> None:
         """Let a device that is held send again. What held it stays on record."""
         held = (device.c.name == name) & device.c.held_at.is_not(None)
@@ -115,9 +129,17 @@ class Registry:
 
     def find_device(self, name: str) -> Device | None:
         with self._database.reading() as connection:
-            columns = (device.c.number, device.c.name, device.c.tenant, device.c.key, device.c.active)
-            row = connection.execute(select(*columns).where(device.c.name == name)).one_or_none()
-        return None if row is None else Device(row.number, row.name, row.tenant, row.key, row.active)
+            columns = (
+                device.c.number,
+                device.c.name,
+                device.c.tenant,
+                device.c.key,
+                device.c.active,
+                reset_order.c.raw,
+            )
+            joined = device.outerjoin(reset_order, reset_order.c.device == device.c.number)
+            row = connection.execute(select(*columns).select_from(joined).where(device.c.name == name)).one_or_none()
+        return None if row is None else Device(row.number, row.name, row.tenant, row.key, row.active, row.raw or b"")
 
     def add_token(self, name: str, tenant_name: str, now_s: int, days: int = TOKEN_DAYS, kind: str = PULL) -> str:
         """A new token for a tenant's controller, or for METRICS. It is told once and kept as a hash only."""

@@ -53,6 +53,14 @@ device = Table(
     Column("held_at", BigInteger),  # in quarantine since
 )
 
+reset_order = Table(
+    "reset_order",
+    metadata,
+    Column("device", ForeignKey("device.number"), primary_key=True),
+    Column("raw", LargeBinary, nullable=False),  # signed by the sites' signer
+    Column("added_at", BigInteger, nullable=False),
+)
+
 chain = Table(
     "chain",
     metadata,

@@ -1,0 +1,78 @@
+"""The Unix socket over which the counting process hands on what a QR code before the camera says: one text a datagram.
+
+The provision process listens; nothing goes the other way. What is no text for a device by its look is dropped unread.
+"""
+
+import os
+import socket
+import stat
+from contextlib import suppress
+from pathlib import Path
+from typing import Self
+
+from safecount.errors import SafecountError
+from safecount.wire.site_code import MAX_SITE_CODE_CHARACTERS, SITE_CODE_PREFIX
+from safecount.wire.wifi_code import MAX_WIFI_CHARACTERS, WIFI_PREFIX
+
+LONGEST = {SITE_CODE_PREFIX: MAX_SITE_CODE_CHARACTERS, WIFI_PREFIX: MAX_WIFI_CHARACTERS}
+"""The beginnings of what is looked for, and how long it may be."""
+MAX_TEXT_BYTES = max(LONGEST.values())
+TEXTS_A_LOOK = 8
+
+
+def wanted(untrusted: str) -> bool:
+    """Whether a text begins like a code for a device and may be one by its length."""
+    return untrusted.isascii() and any(untrusted.startswith(one) and len(untrusted) <= LONGEST[one] for one in LONGEST)
+
+
+def hand_on(path: Path, text: str) -> bool:
+    """Hand a text to provisioning without waiting; whether it was taken."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+        try:
+            sender.sendto(text.encode("ascii"), socket.MSG_DONTWAIT, str(path))
+        except OSError:  # nobody listens yet, or has not taken the last ones: the code is still before the camera
+            return False
+    return True
+
+
+class CodeInbox:
+    """Where texts arrive. The kernel holds a few that were not fetched, and refuses more.
+
+    SafecountError if the socket cannot be made.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+
+    def __enter__(self) -> Self:
+        with suppress(FileNotFoundError):
+            if stat.S_ISSOCK(self._path.lstat().st_mode):
+                self._path.unlink()
+        before = os.umask(0o117)  # the owner and the group of the folder, nobody else
+        try:
+            self._socket.bind(str(self._path))
+        except OSError as error:
+            self._socket.close()
+            raise SafecountError(f"The socket {self._path} cannot be made: {error.strerror}.") from error
+        finally:
+            os.umask(before)
+        self._socket.setblocking(False)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._socket.close()
+        with suppress(OSError):
+            self._path.unlink()
+
+    def texts(self) -> list[str]:
+        """What has come since the last look, at most TEXTS_A_LOOK."""
+        came: list[str] = []
+        try:
+            for _ in range(TEXTS_A_LOOK):
+                untrusted = self._socket.recv(MAX_TEXT_BYTES + 1).decode("ascii", "replace")
+                if wanted(untrusted):
+                    came.append(untrusted)
+        except OSError:  # nothing more
+            return came
+        return came
