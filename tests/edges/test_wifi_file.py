@@ -31,5 +31,6 @@ def test_wpa_supplicant_takes_it_and_means_that_network(tmp_path: Path, code: Wi
     assert f"ssid - hexdump_ascii(len={len(code.name.encode())})" in said
     if code.password:
         assert f"PSK (ASCII passphrase) - hexdump_ascii(len={len(code.password)})" in said
+        assert {"proto: 0x2", "pairwise: 0x10", "group: 0x10"} <= set(said.splitlines()), "RSN and CCMP alone"
     else:
         assert "key_mgmt: 0x4" in said

@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -113,3 +114,21 @@ def test_an_accelerator_that_is_not_there_is_told_while_the_processor_counts(doo
         wait_until(lambda: door.logged("Frames are being counted"), "it counts")
         wait_until(door.tells(Trouble.ACCELERATOR_LOST), "the health record tells it", 40)
         wait_until(lambda: door.health()[-1].accelerator is Accelerator.CPU, "it tells what counts")
+
+
+def test_a_reset_opens_the_camera_anew_for_a_site_code_and_an_unreadable_site_does_not(door: Door) -> None:
+    site = door.device.part("site") / "site.toml"
+    written = site.read_text()
+    site.write_text("no site = at all")
+    door.camera("frames")
+    with door.counting():
+        wait_until(lambda: door.logged("Frames are being counted"), "it counts")
+        wait_until(lambda: door.logged("The site file cannot be used") >= 2, "both have looked")
+        time.sleep(1.0)
+        assert door.logged("Frames are being counted") == 1
+        door.device.give_site(written)
+        wait_until(lambda: door.logged("are released"), "the site is taken up")
+        site.unlink()
+        wait_until(lambda: door.logged("Frames are being counted") == 2, "the camera is opened for a code")
+        time.sleep(1.0)
+        assert door.logged("Frames are being counted") == 2

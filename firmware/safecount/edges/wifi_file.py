@@ -21,6 +21,7 @@ def supplicant_conf(code: WifiCode) -> str:
     """The file's text. The name stands in hexadecimal; a quoted password ends at the line's last quote, whatever is in it."""
     network = [f"ssid={code.name.encode().hex()}"]
     if code.password:
+        network += ["proto=RSN", "pairwise=CCMP", "group=CCMP"]  # no WPA of the first kind, no TKIP
         network += ["key_mgmt=WPA-PSK WPA-PSK-SHA256 SAE", "ieee80211w=1", f'psk="{code.password}"']
     else:
         network += ["key_mgmt=NONE"]

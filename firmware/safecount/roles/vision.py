@@ -117,7 +117,7 @@ class _VisionProcess:
 
     def run(self, eye: Eye) -> None:
         while not self._stop:
-            for_codes = not self._settings.folders.site_file.exists()
+            for_codes = self._blank
             try:
                 source = frame_source(self._settings, eye.card.input, for_codes=for_codes)
                 if self._count(WatchedFrames(source), eye, for_codes=for_codes):
@@ -136,6 +136,11 @@ class _VisionProcess:
                 self._log.met(Trouble.CAMERA_MISSING)
             self._wait_to_reopen()
 
+    @property
+    def _blank(self) -> bool:
+        """Whether there is no site file: one that cannot be read belongs to an owner all the same."""
+        return not self._settings.folders.site_file.exists()
+
     def _count(self, frames: WatchedFrames, eye: Eye, *, for_codes: bool) -> bool:
         """Count until asked to stop or the clip is over. False: the device was taken from its site, and the camera has to be
         opened anew, with pictures in which a site code can be read.
@@ -148,7 +153,7 @@ class _VisionProcess:
             while frame is not None:
                 self._note(eye, counted=self._watch.watch(frame))
                 self._manager.alive()
-                if self._watch.blank and not for_codes:
+                if not for_codes and self._watch.blank and self._blank:
                     return False
                 frame = None if self._stop else frames.next(hung_after_s, self._idle)
         return True
