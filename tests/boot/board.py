@@ -27,6 +27,8 @@ CARD_BYTES = 2 << 30
 RESTART = re.compile(rb"reboot: Restarting system(?: with command '([^']*)')?|reboot: machine restart")
 COLOURS = re.compile(r"\x1b\[[?\d;]*[A-Za-z]")
 PATIENCE_S = 30.0
+SLOWER = 2
+"""So many times as long as a board's the watchdog of an emulated one waits."""
 SHELL_WORDS = "systemd.debug_shell=ttyS0 systemd.show_status=no"
 
 
@@ -202,7 +204,8 @@ class Board:
         self.console, self._started_at = kept, len(kept)
         chosen = self.firmware.choose(tryboot=tryboot)
         self.starts.append(chosen.partition)
-        self._bites_at_s = time.monotonic() + chosen.watchdog_s if chosen.watchdog_s else 0.0
+        slack_s = SLOWER * chosen.watchdog_s
+        self._bites_at_s = time.monotonic() + slack_s if slack_s else 0.0
         paths = {name: self.work / f"{name}.socket" for name in ("console", "shell")}
         for path in paths.values():
             path.unlink(missing_ok=True)
@@ -228,15 +231,19 @@ class Board:
         log = self.work / f"writes-{len(self.starts)}.log"
         log.write_bytes(b"")
         self.write_logs.append(log)
-        nodes = (
-            f"driver=file,filename={self.card},node-name=card",
-            f"driver=file,filename={log},node-name=log",
-            "driver=blklogwrites,file=card,log=log,node-name=d0",
-        )
         line: list[str | Path] = []
-        for node in nodes:
+        for node in logged_card(self.card, log):
             line += ["-blockdev", node]
         return [*line, "-device", "virtio-blk-pci,drive=d0"]
+
+
+def logged_card(card: Path, log: Path) -> tuple[str, ...]:
+    """QEMU's block nodes of a card, d0, whose writes are logged."""
+    return (
+        f"driver=file,filename={card},node-name=card",
+        f"driver=file,filename={log},node-name=log",
+        "driver=blklogwrites,file=card,log=log,node-name=d0",
+    )
 
 
 def _disk(number: int, file: Path) -> list[str | Path]:

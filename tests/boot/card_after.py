@@ -62,28 +62,33 @@ class Recording:
         """
         card = self.before.with_name("judged.img")
         copy_card(self.before, card)
-        firmware, cuts = firmware_of(card), 0
+        firmware, cuts, chosen = firmware_of(card), 0, False
         file = os.open(card, os.O_WRONLY)
         try:
             for number, write in enumerate(self.made):
                 for place in ("boot-a", "root-a"):
                     assert not _meets(write, place), f"write {number} goes into the slot that works"
                 assert not write.meets(*TABLE), f"write {number} goes into the partition table"
+                assert not (chosen and _meets(write, "boot-b", "root-b")), (
+                    f"write {number} changes B after it was chosen"
+                )
                 step = SECTOR if _meets(write, "selector") else max(1, write.length)
                 content = write.content()
                 for done in range(0, len(content), step):
                     os.pwrite(file, content[done : done + step], write.start + done)
                     cuts += 1
-                    if step == SECTOR and firmware.choose(tryboot=False).partition == SLOT_B:
+                    if step == SECTOR:
+                        chosen = firmware.partition(tryboot=False) == SLOT_B
+                    if step == SECTOR and chosen:
                         self._assert_whole(card, number)
         finally:
             os.close(file)
-        assert firmware.choose(tryboot=False).partition == SLOT_B, "the update was committed"
+        assert firmware.partition(tryboot=False) == SLOT_B, "the update was committed"
         return cuts
 
     def _assert_whole(self, card: Path, number: int) -> None:
         """Slot B is what was released, and was on the card for good before the firmware was told to start it."""
-        last = max(n for n, write in enumerate(self.made) if _meets(write, "boot-b", "root-b"))
+        last = max(n for n, write in enumerate(self.made[:number]) if _meets(write, "boot-b", "root-b"))
         assert any(write.barrier for write in self.made[last + 1 : number]), (
             "nothing made sure that slot B is on the card"
         )

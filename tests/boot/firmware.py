@@ -44,8 +44,7 @@ class Firmware:
 
     def choose(self, *, tryboot: bool) -> Start:
         """Do what the firmware does between power and the kernel."""
-        settings = autoboot(self._read(1, "autoboot.txt").decode("ascii"), tryboot=tryboot)
-        partition = int(settings["boot_partition"])
+        partition = self.partition(tryboot=tryboot)
         files = {name: self._work / name for name in (KERNEL, INITRAMFS)}
         for name, file in files.items():
             file.write_bytes(self._read(partition, name))
@@ -60,6 +59,10 @@ class Firmware:
             command_line,
             int(watchdog[1]) if watchdog else 0,
         )
+
+    def partition(self, *, tryboot: bool) -> int:
+        """The boot partition that is taken."""
+        return int(autoboot(self._read(1, "autoboot.txt").decode("ascii"), tryboot=tryboot)["boot_partition"])
 
     def write_selector(self, name: str, content: bytes) -> None:
         """What an installer does with the card in a laptop: put a file on its first partition."""

@@ -57,24 +57,28 @@ def test_a_good_release_is_tried_kept_and_costs_no_closed_hour(updates: UpdateBe
     assert bench.shop.faults() == ()
 
 
+def test_no_write_leaves_a_card_that_starts_nothing_whole(updates: UpdateBench, recording: Recording) -> None:
+    assert recording.judge(updates.board.firmware_of) > 1000
+
+
 def test_a_root_that_does_not_mount_leads_back(updates: UpdateBench, recording: Recording) -> None:
     updates.publish("0.3.0", updates.builder.damaged("0.3.0", "root", recording.images))
     updates.until_told(Standing(SECOND, "B", UpdateState.FELL_BACK, Failure.NOT_BOOTED), LONGEST_S)
     assert updates.plain == "B"
 
 
-def test_a_kernel_that_does_not_start_leads_back(updates: UpdateBench, recording: Recording) -> None:
-    updates.publish("0.4.0", updates.builder.damaged("0.4.0", "kernel8.img", recording.images))
-    starts = len(updates.board.starts)
-    updates.until(lambda: len(updates.board.starts) >= starts + 2, LONGEST_S)
-    updates.until_told(Standing(SECOND, "B", UpdateState.FELL_BACK, Failure.NOT_BOOTED), LONGEST_S)
+@pytest.mark.usefixtures("recording")
+def test_a_service_that_ends_again_and_again_leads_back(updates: UpdateBench) -> None:
+    updates.publish("0.4.0", updates.builder.build("0.4.0", end_at_once))
+    updates.until_told(Standing(SECOND, "B", UpdateState.FELL_BACK, Failure.SERVICES), LONGEST_S)
     assert updates.plain == "B"
 
 
-@pytest.mark.usefixtures("recording")
-def test_a_service_that_ends_again_and_again_leads_back(updates: UpdateBench) -> None:
-    updates.publish("0.5.0", updates.builder.build("0.5.0", end_at_once))
-    updates.until_told(Standing(SECOND, "B", UpdateState.FELL_BACK, Failure.SERVICES), LONGEST_S)
+def test_a_kernel_that_does_not_start_leads_back(updates: UpdateBench, recording: Recording) -> None:
+    updates.publish("0.5.0", updates.builder.damaged("0.5.0", "kernel8.img", recording.images))
+    starts = len(updates.board.starts)
+    updates.until(lambda: len(updates.board.starts) >= starts + 2, LONGEST_S)
+    updates.until_told(Standing(SECOND, "B", UpdateState.FELL_BACK, Failure.NOT_BOOTED), LONGEST_S)
     assert updates.plain == "B"
 
 
@@ -85,10 +89,6 @@ def test_a_health_check_that_hangs_leads_back(updates: UpdateBench) -> None:
     updates.publish("0.6.0", updates.builder.build("0.6.0", hang_in_the_check))
     updates.until_told(Standing(SECOND, "B", UpdateState.FELL_BACK, Failure.CHECK_HUNG), LONGEST_S)
     assert updates.plain == "B"
-
-
-def test_no_write_leaves_a_card_that_starts_nothing_whole(updates: UpdateBench, recording: Recording) -> None:
-    assert recording.judge(updates.board.firmware_of) > 1000
 
 
 def test_it_starts_after_a_cut_at_any_moment(updates: UpdateBench, recording: Recording) -> None:

@@ -5,7 +5,7 @@ which slot the firmware starts, what is asked of the server, and what the health
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sqlalchemy import select
@@ -76,6 +76,8 @@ class UpdateBench:
     say: Callable[[str], None] = lambda _: None
     _known: Standing | None = None
     _starts: int = 0
+    _asked: int = 0
+    _told: set[str] = field(default_factory=set)
 
     @property
     def board(self) -> Board:
@@ -84,7 +86,7 @@ class UpdateBench:
     @property
     def plain(self) -> str:
         """The slot that the firmware would start now, by the card."""
-        return SLOTS[self.board.firmware.choose(tryboot=False).partition]
+        return SLOTS[self.board.firmware.partition(tryboot=False)]
 
     def begin(self) -> None:
         """A new card, enrolled, counting."""
@@ -157,6 +159,12 @@ class UpdateBench:
         for partition in self.board.starts[self._starts :]:
             self.say(f"The firmware starts slot {SLOTS[partition]}.")
         self._starts = len(self.board.starts)
+        for path in self.publisher.server.asked[self._asked :]:
+            name = path.partition(".")[2]
+            if name.endswith((".blocks", ".raucb")) and name not in self._told:
+                self.say(f"It asks for {name}.")
+                self._told.add(name)
+        self._asked = len(self.publisher.server.asked)
         if (now := self.standing()) != self._known and now is not None:
             self.say(f"The collector hears: {now}.")
             self._known = now
