@@ -34,17 +34,25 @@ class RunningCollector:
     pull_url: str = ""
     environment: dict[str, str] = field(default_factory=dict, kw_only=True)
     processes: int = field(default=1, kw_only=True)
+    prefix: tuple[str, ...] = field(default=(), kw_only=True)
+    """A command that runs the one behind it, in the same process."""
 
     @property
     def ca_file(self) -> Path:
         return self.folder / "keys" / "ca.pem"
 
+    @property
+    def log_file(self) -> Path:
+        """What it has said on stderr."""
+        return self.folder.with_suffix(".log")
+
     def start(self) -> None:
         command, environment = (
-            [*_OPS, "serve", str(self.folder), "--processes", str(self.processes)],
+            [*self.prefix, *_OPS, "serve", str(self.folder), "--processes", str(self.processes)],
             {**os.environ, **self.environment},
         )
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+        with self.log_file.open("ab") as log:
+            self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=environment)
         if self.process.stdout is None:
             raise AssertionError("its output is piped")
         self.devices_url, self.pull_url = (self.process.stdout.readline().split()[1] for _ in range(2))

@@ -4,12 +4,14 @@ A write transaction that has been left is on disk: SQLite with WAL and synchrono
 has for synchronous_commit, which is on unless somebody turned it off.
 """
 
-from collections.abc import Iterator
+import sqlite3
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, exc, func, make_url, select
-from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from safecount.errors import SafecountError, UsageError
@@ -18,7 +20,17 @@ from safecount_ops.collector.tables import metadata
 _PAGE_BYTES = 16_384
 """Three envelopes fit a page; in one of 4096 bytes each would need two."""
 _POSTGRESQL = "postgresql"
+_WROTE = "safecount wrote"
 _PATIENCE = "-c lock_timeout=20s -c statement_timeout=60s -c idle_in_transaction_session_timeout=60s"
+
+
+_DISK_FAILS = "its disk fails; serve a copy of the folder, or a restored backup, from another disk"
+_WAYS_OUT = {
+    sqlite3.SQLITE_FULL: "its disk is full; make room, and it goes on by itself",
+    sqlite3.SQLITE_IOERR: _DISK_FAILS,
+    sqlite3.SQLITE_CORRUPT: _DISK_FAILS,
+    sqlite3.SQLITE_READONLY: _DISK_FAILS,
+}
 
 
 class DatabaseUnavailable(SafecountError):  # noqa: N818 - it names what is so
@@ -28,9 +40,13 @@ class DatabaseUnavailable(SafecountError):  # noqa: N818 - it names what is so
 class Database:
     """Connections to SQLite in a file, or to PostgreSQL at an address, `postgresql://user@host/name`."""
 
-    def __init__(self, where: Path | str, connections: int = 8) -> None:
+    def __init__(self, where: Path | str, connections: int = 8, tell: Callable[[str], None] | None = None) -> None:
+        """`tell` hears why nothing can be written, each time the reason changes; "" when it can be again."""
+        self.trouble = ""
+        self._tell = tell
         self._engine = _postgresql(where, connections) if isinstance(where, str) else _sqlite(where, connections)
         self._shared = isinstance(where, str)
+        event.listen(self._engine, "after_cursor_execute", _note_write)
 
     def close(self) -> None:
         self._engine.dispose()
@@ -43,8 +59,22 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """One transaction, committed durably at the end; DatabaseUnavailable if it was not."""
-        with _translated(), self._engine.begin() as connection:
-            yield connection
+        try:
+            with _translated(), self._engine.begin() as connection:
+                connection.info[_WROTE] = False
+                yield connection
+                wrote = connection.info[_WROTE]
+        except DatabaseUnavailable as error:
+            self._met(str(error))
+            raise
+        if wrote:  # a transaction that changed nothing has not tried the disk
+            self._met("")
+
+    def _met(self, trouble: str) -> None:
+        if trouble != self.trouble:
+            self.trouble = trouble
+            if self._tell is not None:
+                self._tell(trouble)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -60,6 +90,18 @@ class Database:
         """Hold everybody else who asks for the same lock until this transaction ends. SQLite has one writer anyway."""
         if self._shared:
             connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(name))))
+
+
+def _note_write(
+    connection: Connection,
+    cursor: DBAPICursor,
+    _text: str,
+    _given: object,
+    context: Any,  # noqa: ANN401 - its class is private to each driver
+    _many: object,
+) -> None:
+    if cursor.rowcount and (context.isinsert or context.isupdate or context.isdelete):
+        connection.info[_WROTE] = True
 
 
 def _sqlite(file: Path, connections: int) -> Engine:
@@ -97,9 +139,10 @@ def _translated() -> Iterator[None]:
 
 def _unavailable(error: exc.SQLAlchemyError) -> SafecountError:
     cause = str(getattr(error, "orig", None) or error).strip().splitlines()
+    code = getattr(getattr(error, "orig", None), "sqlite_errorcode", 0) & 0xFF
+    way_out = _WAYS_OUT.get(code, "see that its disk has room, and that it was made with `collector init`")
     return DatabaseUnavailable(
-        f"The collector's database cannot be used ({cause[0] if cause else 'no reason given'}); see that "
-        "its disk has room, and that it was made with `collector init`."
+        f"The collector's database cannot be used ({cause[0] if cause else 'no reason given'}): {way_out}."
     )
 
 

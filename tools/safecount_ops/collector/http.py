@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from safecount_ops.collector.database import DatabaseUnavailable
 
 RETRY_AFTER_S = "30"
+UNAVAILABLE = "The collector's database takes nothing now, and nothing was changed. Its log says what is wrong.\n"
 ANSWERS: dict[int | str, dict[str, Any]] = {
     400: {"description": "A parameter, or the body, is none."},
     401: {"description": "A token, or name, password and code, that do not hold."},
@@ -39,7 +40,7 @@ def make_app(title: str, body_s: float) -> FastAPI:
 
     @app.exception_handler(DatabaseUnavailable)
     async def unavailable(_request: Request, _error: Exception) -> Response:
-        return Response(status_code=503, headers={"Retry-After": RETRY_AFTER_S})
+        return Response(UNAVAILABLE, 503, {"Retry-After": RETRY_AFTER_S}, media_type="text/plain")
 
     @app.exception_handler(RequestValidationError)
     async def no_parameters(_request: Request, _error: Exception) -> Response:

@@ -28,6 +28,12 @@ class Metrics:
         self.seconds = Histogram(
             "safecount_request_seconds", "From a request's head to its answer.", buckets=_SECONDS, registry=own
         )
+        self._failing = Gauge(
+            "safecount_database_failing",
+            "1 while the database takes nothing that is written.",
+            registry=own,
+            multiprocess_mode="livemax",
+        )
         self._devices = Gauge(
             "safecount_devices", "Devices, by state.", ["state"], registry=own, multiprocess_mode="mostrecent"
         )
@@ -37,6 +43,10 @@ class Metrics:
             registry=own,
             multiprocess_mode="mostrecent",
         )
+
+    def database_does(self, trouble: str) -> None:
+        """Note why the database takes nothing; "" while it does."""
+        self._failing.set(1 if trouble else 0)
 
     def text(self, database: Database, now_s: int) -> bytes:
         """Everything, in Prometheus's text format."""

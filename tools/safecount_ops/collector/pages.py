@@ -60,7 +60,8 @@ class Pages:
         self._templates.filters["path"] = lambda name: quote(name, safe="")
 
     def render(self, name: str, person: Person | None, status: int = 200, **more: object) -> Response:
-        text = self._templates.get_template(name).render(person=person, now_s=utc_now_s(), Right=Right, **more)
+        common = {"person": person, "now_s": utc_now_s(), "Right": Right, "trouble": self.database.trouble}
+        text = self._templates.get_template(name).render(**common, **more)
         return Response(text, status, _HEADERS, media_type="text/html; charset=utf-8")
 
     async def read(self, act: Callable[[Connection], Result]) -> Result:

@@ -6,6 +6,7 @@ for a while, whoever it was that tried.
 
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from hashlib import sha256
@@ -15,7 +16,7 @@ from sqlalchemy import select
 
 from safecount.errors import UsageError
 from safecount_ops.collector import audit
-from safecount_ops.collector.database import Database
+from safecount_ops.collector.database import Database, DatabaseUnavailable
 from safecount_ops.collector.registry import checked_name
 from safecount_ops.collector.tables import person, session, tenant
 
@@ -164,7 +165,8 @@ class People:
         if row is None or row.began_at + SESSION_S <= now_s or row.seen_at + IDLE_S <= now_s:
             return None
         if row.seen_at + 60 <= now_s:
-            with self._database.writing() as connection:
+            # Where nothing can be written the page still tells so; the session then ends a little early.
+            with suppress(DatabaseUnavailable), self._database.writing() as connection:
                 connection.execute(session.update().where(session.c.digest == digest).values(seen_at=now_s))
         return Person(row.person, Role(row.role), row.tenant, row.form_key)
 

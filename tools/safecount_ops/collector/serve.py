@@ -132,10 +132,16 @@ def _child(work: Callable[[], None]) -> int:
 
 
 def _serve(settings: CollectorSettings, listeners: list[socket.socket]) -> None:
-    database = Database(settings.database)
+    metrics = Metrics()
+
+    def tell(trouble: str) -> None:
+        metrics.database_does(trouble)
+        print(trouble or "The collector's database takes records again.", file=sys.stderr, flush=True)
+
+    database = Database(settings.database, tell=tell)
     intake = Intake(database, read_receipt_key(settings.keys / "receipt.key.pem"))
     enrolment = enrolment_router(Authority(settings.keys), Registry(database), Tokens.in_folder(settings.folder))
-    limits, metrics, exclusions = settings.limits, Metrics(), Exclusions(database)
+    limits, exclusions = settings.limits, Exclusions(database)
     people = People(database, PamPasswords(settings.login.pam_service))
     pages = pages_router(Pages(database, people, exclusions))
     apps = device_app(intake, metrics, limits.body_s, enrolment), people_app(database, metrics, limits.body_s, pages)
