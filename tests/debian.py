@@ -13,6 +13,7 @@ PACKAGES = {
     "bwrap": "bubblewrap",
     "mosquitto_passwd": "mosquitto",
     "mksquashfs": "squashfs-tools",
+    "pdftotext": "poppler-utils",
     "sfdisk": "fdisk",
     "wpa_supplicant": "wpasupplicant",
 }

@@ -1,6 +1,7 @@
 """The label sheet is made from what devices say, and from nothing else."""
 
 import os
+import subprocess
 import threading
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import segno
 import zxingcpp
 from click.testing import CliRunner
 
+from debian import need
 from safecount.errors import UsageError
 from safecount.wire.enrolment import encode_label, parse_label
 from safecount_ops.enrolment.label import ask, command
@@ -56,3 +58,15 @@ def test_the_labels_code_is_what_a_reader_sees() -> None:
     rows = [list(row) for row in segno.make(encode_label(LABEL), error="m").matrix_iter(scale=4, border=4)]
     picture = np.where(np.array(rows) > 0, 0, 255).astype(np.uint8)
     assert parse_label(zxingcpp.read_barcodes(picture)[0].text) == LABEL
+
+
+def test_the_models_name_stands_on_the_label(tmp_path: Path) -> None:
+    (tmp_path / "console.txt").write_text(encode_label(LABEL))
+    out = tmp_path / "out.pdf"
+    arguments = [str(tmp_path / "console.txt"), "--out", str(out), "--model"]
+    assert CliRunner().invoke(command, [*arguments, "SC-1 (Pi 4)"]).exit_code == 0
+    said = subprocess.run([need("pdftotext"), "-layout", str(out), "-"], check=True, capture_output=True, text=True)
+    assert "Model SC-1 (Pi 4)" in said.stdout
+    assert LABEL.serial in said.stdout
+    for name in ("a name that is too long for the label", "two\nlines"):
+        assert isinstance(CliRunner().invoke(command, [*arguments, name]).exception, UsageError)

@@ -15,6 +15,7 @@ from safecount.wire.errors import UntrustedInput
 from safecount_ops.enrolment.sheet import save_labels
 
 BAUD = 115_200
+MODEL_CHARACTERS = 24
 MAX_INPUT_BYTES = 4 * 1024 * 1024
 _ANSWER_TIMEOUT_S = 10.0
 
@@ -23,8 +24,11 @@ _ANSWER_TIMEOUT_S = 10.0
 @click.argument("texts", type=click.Path(path_type=Path, allow_dash=True), required=False)
 @click.option("--port", "ports", multiple=True, help="Ask the device on this serial port (repeat for several).")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("labels.pdf"), show_default=True)
+@click.option(
+    "--model", default="", help="The devices' model, such as `SC-1 (Raspberry Pi 4)`, as it stands on the label."
+)
 @click.option("--list", "listing", type=click.Path(path_type=Path), help="Also write serials and fingerprints as CSV.")
-def command(texts: Path | None, ports: tuple[str, ...], out: Path, listing: Path | None) -> None:
+def command(texts: Path | None, ports: tuple[str, ...], out: Path, model: str, listing: Path | None) -> None:
     """Print the label sheet of devices: serial, key fingerprint, and the ownership secret as QR code.
 
     TEXTS is a file (or - for standard input) that holds what devices answered to `label` on their serial port, one
@@ -37,7 +41,11 @@ def command(texts: Path | None, ports: tuple[str, ...], out: Path, listing: Path
     if not labels:
         raise UsageError(f"{texts} holds no label: a label is a line that begins with {LABEL_PREFIX}")
     unique = list({label.serial: label for label in labels}.values())
-    save_labels(unique, out)
+    if len(model) > MODEL_CHARACTERS or not model.isprintable():
+        raise UsageError(
+            f"The model's name has at most {MODEL_CHARACTERS} printable characters: there is one line for it."
+        )
+    save_labels(unique, out, model)
     if listing:
         with listing.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file, lineterminator="\n")

@@ -65,24 +65,26 @@ def _page() -> FPDF:
     return pdf
 
 
-def save_labels(labels: Sequence[Label], path: Path) -> None:
-    """A4 sheets of 3 x 8 labels of 70 x 37 mm, a common size of label paper."""
+def save_labels(labels: Sequence[Label], path: Path, model: str = "") -> None:
+    """A4 sheets of 3 x 8 labels of 70 x 37 mm, a common size of label paper. `model` is the name of the devices' model."""
     pdf = _page()
     for index, label in enumerate(labels):
         place = index % (LABEL_COLUMNS * LABEL_ROWS)
         if place == 0:
             pdf.add_page()
         row, column = divmod(place, LABEL_COLUMNS)
-        _draw_label(pdf, label, column * LABEL_MM[0], row * LABEL_MM[1] + 0.5)
+        _draw_label(pdf, label, model, (column * LABEL_MM[0], row * LABEL_MM[1] + 0.5))
     pdf.output(str(path))
 
 
-def _draw_label(pdf: FPDF, label: Label, left_mm: float, top_mm: float) -> None:
+def _draw_label(pdf: FPDF, label: Label, model: str, corner_mm: tuple[float, float]) -> None:
+    left_mm, top_mm = corner_mm
     side_mm = LABEL_MM[1] - 4
     draw_code(pdf, segno.make(encode_label(label), error="m", micro=False), left_mm + 1, top_mm + 2, side_mm)
     text_mm, bold = left_mm + side_mm + 1, "B"
     lines = [
         (7.5, bold, "safecount people counter"),
+        *([(7.0, "", _latin(f"Model {model}"))] if model else ()),
         (6.0, "", "Serial"),
         (8.0, bold, label.serial),
         (6.0, "", "Key SHA-256"),

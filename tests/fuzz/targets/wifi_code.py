@@ -1,0 +1,24 @@
+"""parse_wifi, and the file that wpa_supplicant reads of it: a name or password adds no line of its own to it."""
+
+from safecount.edges.wifi_file import supplicant_conf
+from safecount.wire.wifi_code import parse_wifi
+
+SEEDS = [b'WIFI:T:WPA;S:a \\"street\\";P:correct \\; horse;H:true;;', b"WIFI:T:nopass;S:open;;", b"WIFI:S:x;;"]
+_BEGINNINGS = (
+    "network={",
+    "}",
+    "\tssid=",
+    "\tproto=RSN",
+    "\tpairwise=CCMP",
+    "\tgroup=CCMP",
+    "\tkey_mgmt=",
+    "\tieee80211w=1",
+    '\tpsk="',
+    "\tscan_ssid=1",
+)
+
+
+def one_input(data: bytes) -> None:
+    lines = supplicant_conf(parse_wifi(data.decode("utf-8", "replace"))).splitlines()
+    assert all(line.startswith(_BEGINNINGS) for line in lines)
+    assert len({line.partition("=")[0] for line in lines}) == len(lines)
