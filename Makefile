@@ -75,7 +75,10 @@ boot: $(DEV_READY) $(BUILT) ## Start the built image in emulation: it enrols, co
 	@PYTHONPATH=tests:image-build $(BIN)/python -m boot.show
 
 test-boot: $(DEV_READY) $(BUILT) ## Boot the built image in emulation: enrol, count, cut the power, change slots (CUTS=2)
-	@CUTS=$(or $(CUTS),2) $(BIN)/python -m pytest -m image tests/boot
+	@CUTS=$(or $(CUTS),2) $(BIN)/python -m pytest -m image tests/boot --ignore tests/boot/test_updates.py
+
+test-updates: $(DEV_READY) $(BUILT) ## Update the built image in emulation: good and broken releases, a power cut at every write (CUTS=2)
+	@CUTS=$(or $(CUTS),2) $(BIN)/python -m pytest -m image tests/boot/test_updates.py
 
 bench-boot: $(DEV_READY) $(BUILT) ## Measure the emulated device: time to the first frame, slow units, memory, failed units, ports
 	@PYTHONPATH=tests:image-build $(BIN)/python -m boot.measure
