@@ -131,3 +131,32 @@ def test_what_waits_is_bounded_and_the_oldest_is_kept(seal: SealSide, capfd: pyt
         with seal.serving():
             assert sender.drain(10)
     assert seal.taken == [opened(number) for number in range(MAX_WAITING)]
+
+
+def test_what_waits_for_an_owner_that_was_forgotten_is_not_given_to_the_next(seal: SealSide) -> None:
+    with RecordSender(seal.path, lambda: STATUS) as sender:
+        sender.offer([opened(1), opened(2)])
+        sender.forget()
+        assert sender.welcome is None, "the ledger before was the former owner's"
+        sender.offer([opened(3)])
+        with seal.serving():
+            assert sender.drain(20)
+            wait_until(lambda: sender.welcome is not None, "a new welcome")
+    assert seal.taken == [opened(3)]
+
+
+def test_an_owner_is_forgotten_while_a_record_is_on_its_way(seal: SealSide) -> None:
+    with RecordSender(seal.path, lambda: STATUS) as sender:
+        take = seal.take
+
+        def forgetting(message: Message) -> Reply:
+            if message == opened(1):
+                sender.forget()
+                sender.offer([opened(2)])
+            return take(message)
+
+        seal.take = forgetting  # type: ignore[method-assign]  # the moment in between is the point
+        sender.offer([opened(1)])
+        with seal.serving():
+            assert sender.drain(20)
+    assert seal.taken == [opened(1), opened(2)]
