@@ -16,7 +16,7 @@ from safecount_ops.collector.database import Database
 from safecount_ops.collector.intake import create_receipt_key, read_receipt_key, utc_now_s
 from safecount_ops.collector.keeping_commands import KEEPING_COMMANDS
 from safecount_ops.collector.limits import Exclusions
-from safecount_ops.collector.people_commands import PEOPLE_COMMANDS, who
+from safecount_ops.collector.people_commands import PEOPLE_COMMANDS, opened_database, who
 from safecount_ops.collector.registry import DEFAULT_TENANT, METRICS, PULL, TOKEN_DAYS, Registry
 from safecount_ops.collector.settings import SETTINGS_FILE, DevicePort, PeoplePort, read_settings, settings_text
 from safecount_ops.enrolment.signer import load_signer
@@ -180,11 +180,11 @@ def revoke_token(folder: Path, name: str) -> None:
 
 
 def _exclusions(folder: Path) -> Exclusions:
-    return Exclusions(Database(read_settings(folder).database))
+    return Exclusions(opened_database(folder))
 
 
 def _registry(folder: Path) -> Registry:
-    return Registry(Database(read_settings(folder).database))
+    return Registry(opened_database(folder))
 
 
 def _key(text: str) -> bytes:

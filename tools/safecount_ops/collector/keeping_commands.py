@@ -6,9 +6,8 @@ from pathlib import Path
 import click
 
 from safecount_ops.collector import backup as keeping
-from safecount_ops.collector.database import Database
 from safecount_ops.collector.intake import utc_now_s
-from safecount_ops.collector.people_commands import who
+from safecount_ops.collector.people_commands import opened_database, who
 from safecount_ops.collector.rollout import RolloutWatch
 from safecount_ops.collector.settings import read_settings
 
@@ -40,7 +39,7 @@ def restore(file: Path, folder: Path, identity: Path) -> None:
 def resume_rollout(folder: Path, tenant: str) -> None:
     """Take back the stop of the roll-out to the devices of TENANT."""
     settings = read_settings(folder)
-    RolloutWatch(Database(settings.database), settings.folder, settings.rollout).take_back(tenant, utc_now_s(), who())
+    RolloutWatch(opened_database(folder), settings.folder, settings.rollout).take_back(tenant, utc_now_s(), who())
 
 
 @click.command()

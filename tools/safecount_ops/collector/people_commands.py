@@ -53,7 +53,7 @@ def unlock(folder: Path, name: str) -> None:
 @click.argument("folder", type=FOLDER)
 def print_audit(folder: Path) -> None:
     """Print who did what, oldest first."""
-    for one in audit.read_all(Database(read_settings(folder).database)):
+    for one in audit.read_all(opened_database(folder)):
         at = dt.datetime.fromtimestamp(one.at_s, dt.UTC)
         print(f"{one.number}  {at:%Y-%m-%d %H:%M:%S}  {one.who}  {one.act}  {one.subject}")
 
@@ -66,10 +66,17 @@ def verify_audit(folder: Path, noted: str | None) -> None:
     head = None if noted is None else audit.parse_head(noted)
     if noted is not None and head is None:
         raise UsageError(f"{noted!r} is not what verify-audit prints.")
-    print(audit.verify(audit.read_all(Database(read_settings(folder).database)), head))
+    print(audit.verify(audit.read_all(opened_database(folder)), head))
 
 
 PEOPLE_COMMANDS = (add_person, remove_person, unlock, print_audit, verify_audit)
+
+
+def opened_database(folder: Path) -> Database:
+    """The database of a collector's folder, for one command: closed when it ends."""
+    database = Database(read_settings(folder).database)
+    click.get_current_context().call_on_close(database.close)
+    return database
 
 
 def who() -> str:
@@ -79,4 +86,4 @@ def who() -> str:
 
 def _people(folder: Path) -> People:
     settings = read_settings(folder)
-    return People(Database(settings.database), PamPasswords(settings.login.pam_service))
+    return People(opened_database(folder), PamPasswords(settings.login.pam_service))
