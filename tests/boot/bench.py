@@ -72,6 +72,7 @@ def open_bench(work: Path) -> Iterator[Bench]:
     toolbox = make_toolbox()
     model = json.loads((IMAGE / "image.json").read_text())["model"]
     clip = cut_clip(work / "clip.mkv", 175, 2)
-    disk = make_bench_disk(toolbox, IMAGE, clip, {"safecount.toml": bench_settings(model)}, work)
+    inside = {path.name: path.read_bytes() for path in Path(__file__).with_name("inside").glob("*.py")}
+    disk = make_bench_disk(toolbox, IMAGE, clip, inside | {"safecount.toml": bench_settings(model)}, work)
     with open_shop(work) as shop, Board(toolbox, IMAGE, read_board("virt").sizes, work, [disk]) as board:
         yield Bench(board, shop, desk_count(clip, model, LINES))
