@@ -89,6 +89,9 @@ reproduce: $(RUN_READY) ## Build the image twice, as two builders on two days, a
 lock-image: $(RUN_READY) ## Renew the list of the image's Debian packages (BOARD=)
 	@$(IMAGE) lock $(BOARD)
 
+fresh: $(DEV_READY) ## Fail for a locked package or wheel that is not what archive and registry have now (BOARD=; as root)
+	@$(IMAGE) fresh $(BOARD)
+
 bench: $(DEV_READY) ## Measure every bar of the counting (GRADER=folder of the line-crossing input, PAGE=1 renews docs/evaluation.md)
 	@nice -n 10 $(BIN)/python bench/counting.py --root "$(or $(SAFECOUNT_ASSETS),.)" $(foreach t,$(TRUTHS),--truth "$(t)") \
 	    $(if $(GRADER),--grader "$(GRADER)") $(if $(PAGE),--page) --hours $(or $(HOURS),0.5)

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from safecount.errors import SafecountError
 from safecount_image.board import REPOSITORY, read_board
-from safecount_image.build import build, lock
+from safecount_image.build import build, lock, packages_now
 from safecount_image.errors import BuildError
+from safecount_image.freshness import Stale, stale
 from safecount_image.reproduce import diffoscope, reproduce
 
 
@@ -24,6 +25,8 @@ def parser() -> argparse.ArgumentParser:
     again.add_argument("board")
     locked = commands.add_parser("lock", help="renew the list of a board's packages from what the archive has now")
     locked.add_argument("board")
+    fresh = commands.add_parser("fresh", help="fail for what is locked and is not what archive and registry have now")
+    fresh.add_argument("board")
     return top
 
 
@@ -40,10 +43,23 @@ def main() -> int:
                 build(board, chosen.out or out)
             case "reproduce":
                 return _report(out, reproduce(board, out))
+            case "fresh":
+                return _tell(stale(board, packages_now(board)))
     except (BuildError, SafecountError) as error:
         print(f"image: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _tell(found: list[Stale]) -> int:
+    for one in found:
+        print(one)
+    print(
+        f"image: {len(found)} of what is locked is not what would be locked now"
+        if found
+        else "All that is locked is what there is now."
+    )
+    return 1 if found else 0
 
 
 def _report(out: Path, differing: list[str]) -> int:

@@ -109,12 +109,17 @@ def _make(board: Board, materials: Materials, work: Path, out: Path, epoch: int)
     (out / "image.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
 
 
-def lock(board: Board) -> None:
-    """Write the board's lock anew from what the archive has now. Raise BuildError where that cannot be told."""
+def packages_now(board: Board) -> list[Package]:
+    """The closed set of a board's packages as the archive has it now. Raise BuildError where that cannot be told."""
     archive = archive_of(board, make_toolbox())
     archive.update()
+    return archive.resolve(board)
+
+
+def lock(board: Board) -> None:
+    """Write the board's lock anew from what the archive has now. Raise BuildError where that cannot be told."""
     before = {(p.name, p.version) for p in read_lock(board.lock)} if board.lock.exists() else set()
-    packages = archive.resolve(board)
+    packages = packages_now(board)
     write_lock(board.lock, packages)
     changed = [p for p in packages if (p.name, p.version) not in before]
     print(f"{board.lock.name}: {len(packages)} packages, {len(changed)} of them new or changed")

@@ -71,8 +71,8 @@ class LeakySource:
 def main(leak: str, folder: str, settings_file: str) -> None:
     honest = vision.frame_source
 
-    def frame_source(settings: Settings, spec: InputSpec) -> FrameSource:
-        return LeakySource(honest(settings, spec), LEAKS[leak], Path(folder))
+    def frame_source(settings: Settings, spec: InputSpec, *, for_codes: bool = False) -> FrameSource:
+        return LeakySource(honest(settings, spec, for_codes=for_codes), LEAKS[leak], Path(folder))
 
     vision.frame_source = frame_source
     vision.run(Path(settings_file))

@@ -5,7 +5,6 @@ It is the same iterator as the camera's: frames at the model's size, in one buff
 
 import configparser
 from collections.abc import Iterator
-from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -120,12 +119,20 @@ class VideoFile:
         if self._first is None:
             return
         begun_s, at_s = self._first.time or 0.0, 0.0
-        for index, decoded in enumerate(chain((self._first,), self._frames)):
+        for index, decoded in enumerate(self._from_first()):
             counted_s = index / self.clip_fps
             stamp_s = counted_s if decoded.time is None else decoded.time - begun_s
             self._varies |= self._has_stamps and abs(stamp_s - counted_s) > SLACK_FRAMES / self.clip_fps
             at_s = max(at_s, stamp_s) if self._varies else counted_s
             yield at_s, decoded
+
+    def _from_first(self) -> Iterator[av.VideoFrame]:
+        """The frames, none of which is held on to once the next was asked for: a picture of people stays no longer."""
+        first, self._first = self._first, None
+        if first is not None:
+            yield first
+        del first
+        yield from self._frames
 
     def _decoded(self) -> Iterator[av.VideoFrame]:
         try:

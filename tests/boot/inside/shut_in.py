@@ -69,6 +69,7 @@ def wishes(outside: tuple[str, int]) -> dict[str, object]:
     folders = [str(path) for top in (STATE, RUN) for path in sorted(top.iterdir()) if path.is_dir()]
     unix = Path("/proc/net/unix").read_text(encoding="utf-8").splitlines()[1:]
     paths = {line.split()[7] for line in unix if len(line.split()) > 7 and line.split()[7].startswith("/")}
+    paths |= {str(path) for path in RUN.rglob("*.sock")}  # of a process with a network of its own
     serial = os.path.realpath("/dev/safecount-serial")
     return {
         "processes": {"init": 1} | {name: pid for name in PROCESSES if (pid := main_pid(f"safecount-{name}"))},
