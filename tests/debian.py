@@ -16,6 +16,7 @@ PACKAGES = {
     "pdftotext": "poppler-utils",
     "sfdisk": "fdisk",
     "wpa_supplicant": "wpasupplicant",
+    "testssl": "testssl.sh",
 }
 """The package of a program, where it is not of the same name."""
 _SYSTEM_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
