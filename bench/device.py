@@ -6,6 +6,7 @@ together. Prints figures for the machine it runs on.
 """
 
 import argparse
+import sys
 import tempfile
 import time
 from contextlib import ExitStack
@@ -17,6 +18,7 @@ from safecount.delivery.sealer import Sealer
 from safecount.delivery.uploader import upload_once
 from safecount.edges.litert import DEFAULT_MODEL, load_card
 from safecount.edges.spool_db import SpoolDb
+from safecount.errors import SafecountError
 from safecount.wire.keyset import Role
 from safecount.wire.values import BinOpened, CountRecord, Node
 from safecount_ops.assets import find_asset
@@ -115,7 +117,10 @@ def main() -> None:
         print("Written to disk in a day of hourly records, by the whole device")
         for doors in (1, 2, 4):
             a_day_on_disk(Path(name), doors)
-        memory(Path(name).resolve(), seconds)
+        try:
+            memory(Path(name).resolve(), seconds)
+        except SafecountError as error:
+            sys.exit(str(error))
 
 
 if __name__ == "__main__":
