@@ -26,6 +26,8 @@ from safecount_image.toolbox import Toolbox
 CARD_BYTES = 2 << 30
 RESTART = re.compile(rb"reboot: Restarting system(?: with command '([^']*)')?|reboot: machine restart")
 COLOURS = re.compile(r"\x1b\[[?\d;]*[A-Za-z]")
+LOOPBACK = re.compile(r"^ *\d+: [0-9A-F]{6}7F:")
+"""A local address 127.x.x.x, as the kernel writes it on a little-endian machine."""
 PATIENCE_S = 30.0
 SLOWER = 2
 """So many times as long as a board's the watchdog of an emulated one waits."""
@@ -181,6 +183,11 @@ class Board:
         if found[1] != b"0":
             raise BootError(f"{command!r} ended with {found[1].decode()}:\n{told}")
         return told
+
+    def open_ports(self) -> list[str]:
+        """The lines of the kernel's tables for TCP ports that listen to others than the device itself (proc_net_tcp(5))."""
+        tables = self.ask("cat /proc/net/tcp /proc/net/tcp6").splitlines()
+        return [line for line in tables if " 0A " in line and not LOOPBACK.search(line)]
 
     def until(self, command: str, within_s: float) -> None:
         """Ask again and again until the command ends well. What is asked before the shell is there is lost."""
