@@ -25,7 +25,8 @@ from safecount_image.toolbox import Toolbox
 
 CARD_BYTES = 2 << 30
 RESTART = re.compile(rb"reboot: Restarting system(?: with command '([^']*)')?|reboot: machine restart")
-COLOURS = re.compile(r"\x1b\[[?\d;]*[A-Za-z]")
+DECORATION = re.compile(r"\x1b\[[?\d;]*[A-Za-z]|\r|^root@\S+# ?", re.MULTILINE)
+"""What a shell says besides: colours, carriage returns, its prompt."""
 LOOPBACK = re.compile(r"^ *\d+: [0-9A-F]{6}7F:")
 """A local address 127.x.x.x, as the kernel writes it on a little-endian machine."""
 PATIENCE_S = 30.0
@@ -178,7 +179,8 @@ class Board:
             self.listen(0.0)
             if select.select([shell], [], [], 0.2)[0]:
                 heard += shell.recv(65536)
-        lines = COLOURS.sub("", heard[: found.start()].decode(errors="replace")).replace("\r", "").splitlines()
+        plain = DECORATION.sub("", heard[: found.start()].decode(errors="replace"))
+        lines = DECORATION.sub("", plain).splitlines()  # a prompt comes after a colour
         told = "\n".join(line for line in lines if mark[:5] not in line and command not in line)
         if found[1] != b"0":
             raise BootError(f"{command!r} ended with {found[1].decode()}:\n{told}")

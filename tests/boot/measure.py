@@ -36,7 +36,12 @@ def measure(bench: Bench) -> Iterator[tuple[str, float, float, str]]:
     yield "failed units", len(failed.split("\n")) if failed.strip() else 0, 0, ""
     yield "TCP ports open to others", len(board.open_ports()), 0, ""
     restarts = board.ask("systemctl show -P NRestarts " + " ".join(f"safecount-{name}" for name in SERVICES[1:]))
-    yield "restarts of all units of ours but vision, which ends with its clip", sum(map(int, restarts.split())), 0, ""
+    yield (
+        "restarts of all units of ours but vision, which ends with its clip",
+        sum(map(int, re.findall(r"^\d+$", restarts, re.MULTILINE))),
+        0,
+        "",
+    )
 
 
 def seconds(line: str) -> float:
