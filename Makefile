@@ -147,17 +147,17 @@ fix: $(DEV_READY) ## Mend what the linters can mend themselves
 	@$(BIN)/ruff check --fix $(CODE)
 	@$(BIN)/ruff format $(CODE)
 
-lock: $(DEV_READY) ## Renew the hash-locked requirements, those of the image too
+lock: $(DEV_READY) ## Write the hash-locked requirements, those of the image too (UPGRADE=1: everything at its newest)
 	@touch README.md LICENSE # the wheels name them
 	@for lock in run dev; do \
 	    inputs=tools/locks/run.in; [ $$lock = run ] || inputs="$$inputs tools/locks/dev.in"; \
-	    $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url \
+	    $(BIN)/uv pip compile --quiet $(if $(UPGRADE),--upgrade) --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url \
 	        --no-emit-find-links --no-emit-package safecount --no-emit-package safecount-ops --output-file tools/locks/$$lock.txt $$inputs >/dev/null; \
 	done
-	@$(BIN)/uv pip compile --quiet --python-version 3.13 --python-platform aarch64-manylinux_2_40 --only-binary :all: --generate-hashes \
+	@$(BIN)/uv pip compile --quiet $(if $(UPGRADE),--upgrade) --python-version 3.13 --python-platform aarch64-manylinux_2_40 --only-binary :all: --generate-hashes \
 	    --no-header --no-annotate --no-emit-index-url --no-emit-find-links --constraint tools/locks/run.txt \
 	    --output-file image-build/locks/wheels.txt pyproject.toml >/dev/null
-	@$(BIN)/uv pip compile --quiet --python-version 3.13 --python-platform aarch64-manylinux_2_40 --only-binary :all: --generate-hashes --no-deps \
+	@$(BIN)/uv pip compile --quiet $(if $(UPGRADE),--upgrade) --python-version 3.13 --python-platform aarch64-manylinux_2_40 --only-binary :all: --generate-hashes --no-deps \
 	    --no-header --no-annotate --no-emit-index-url --no-emit-find-links --output-file image-build/locks/camera.txt image-build/locks/camera.in >/dev/null
 
 clean: ## Remove what was built (not the cache of assets)

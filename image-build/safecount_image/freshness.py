@@ -1,5 +1,5 @@
 """The freshness gate: every Debian package of a board's lock against what its suite has now, every wheel against what its
-registry would give now. Reading and comparing only; `make lock` and `make lock-image` renew.
+registry would give now. Reading and comparing only; `make lock UPGRADE=1` and `make lock-image` renew.
 """
 
 import re
