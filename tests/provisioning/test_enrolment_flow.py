@@ -9,13 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from safecount.delivery.lamp_pattern import FLASHES, WAITING, LampPattern, long_and_short, pattern_of
-from safecount.provisioning.enrolment_flow import TABLE, TOLD, Event, Owner, Refusal, State, judge, step
+from safecount.provisioning.enrolment_flow import TABLE, TOLD, Event, Owner, Refusal, State, judge, judge_listed, step
 from safecount.roles.enrolment_lamp import LAMP, leave_state, pattern_left
+from safecount.wire.fleet import Fleet
 from safecount.wire.site_code import SiteCode, prove, sign_site_code
 from simulators.enrolment import LABEL, SIGNER, site_code
 from simulators.keys import signing_key
 
 PAGE = Path(__file__).parents[2] / "docs" / "enrolment.md"
+LONG = {None: 0, "a long flash, ": 1, "two long flashes, ": 2}
 OWNER = Owner(LABEL.serial, LABEL.secret, 1_700_000_000)
 GOOD = prove(site_code(), LABEL.serial, LABEL.secret)
 
@@ -60,6 +62,35 @@ def test_a_device_without_the_time_leaves_the_expiry_to_the_collector() -> None:
     assert judge(text_of(late), State.BLANK, replace(OWNER, now_s=None)) == late
 
 
+LISTED = replace(site_code(), serial=LABEL.serial)
+FLEET = Fleet("https://collector.example.org:8443", bytes(32), LISTED.signer)
+
+
+def test_a_listed_code_needs_no_proof_but_the_fleets_signer() -> None:
+    assert judge_listed(text_of(LISTED), FLEET, OWNER) == LISTED
+    assert judge(text_of(LISTED), State.BLANK, OWNER) is Refusal.UNPROVEN, "typed or shown it is worth nothing"
+
+
+@pytest.mark.parametrize(
+    ("text", "event"),
+    [
+        (text_of(site_code()), Event.NOT_THE_COLLECTOR),
+        (text_of(replace(LISTED, serial="sc-another")), Event.NOT_THE_COLLECTOR),
+        (text_of(replace(LISTED, expires_s=1_600_000_000)), Event.LIST_ENDED),
+        (text_of(LISTED)[:-6], Event.COLLECTOR_FAILED),
+        ("", Event.COLLECTOR_FAILED),
+    ],
+)
+def test_what_the_fleets_collector_hands_out_is_judged(text: str, event: Event) -> None:
+    assert judge_listed(text, FLEET, OWNER) is event
+
+
+def test_a_collector_that_signs_codes_itself_is_not_believed() -> None:
+    thief = signing_key("thief")
+    forged = sign_site_code(replace(LISTED, signer=thief.public_key().public_bytes_raw()), thief)
+    assert judge_listed(forged, FLEET, OWNER) is Event.NOT_THE_COLLECTOR
+
+
 @given(st.text(max_size=200))
 def test_whatever_is_read_is_judged(text: str) -> None:
     for untrusted in (text, "SC1:" + text):
@@ -91,8 +122,9 @@ def test_every_state_has_its_lamp_and_the_page_tells_it() -> None:
     for state, pattern in LAMP.items():
         told = re.search(rf"^\| `{state.value}` \|.*\| (.*) \|$", page, re.MULTILINE)
         assert told
-        if found := re.fullmatch(r"(a long flash, )?(\d) (?:short|flashes)", told[1]):
-            assert pattern == (long_and_short(int(found[2])) if found[1] else flashing(int(found[2]))), state
+        if found := re.fullmatch(r"(a long flash, |two long flashes, )?(\d) (?:short|flashes)", told[1]):
+            count, long = int(found[2]), LONG[found[1]]
+            assert pattern == (long_and_short(count, long) if long else flashing(count)), state
     assert set(LAMP) == set(State)
     assert len({LAMP[state] for state in State}) == len(State) - 1, "only blank and enrolled look alike here"
 

@@ -166,7 +166,7 @@ def test_any_payload_is_refused_even_if_it_is_signed(payload: bytes) -> None:
         (10, [["door", 0, 0, 10, 0, 5]]),
         (10, [["door", 0, 0, 10, 0, 1]] * 5),
         (11, 4),
-        (13, "sc-abc"),
+        (14, bytes(16)),
         (15, 1),
     ],
 )

@@ -16,6 +16,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "collector": ("collector.command:command", "Take envelopes from devices, and hand them to the controller."),
     "controller": ("controller.command:command", "Keep the keys, fetch and open what devices sent, and report it."),
     "dpia": ("proof.dpia:command", "Draft the data protection impact assessment of a counter, and its sign."),
+    "enrol-batch": ("enrolment.enrol_batch:command", "Enrol a fleet by a signed list: nothing typed, no code scanned."),
     "evaluate": (
         "desk.evaluate:command",
         "Count a clip whose truth is known, and tell what was missed and what was extra.",

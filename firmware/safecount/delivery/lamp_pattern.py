@@ -41,9 +41,10 @@ FLASHES: tuple[tuple[Trouble, int], ...] = (
 """Most urgent first: no counts come to be; counts are at risk; counts wait; counts come, but slower."""
 
 
-def long_and_short(flashes: int) -> LampPattern:
-    """A long flash, then so many short ones: what only an enrolment can meet."""
-    return LampPattern((True,) * _WAITING_TICKS + (False,) * 2 + (True, False) * flashes + (False,) * _PAUSE_TICKS)
+def long_and_short(flashes: int, long: int = 1) -> LampPattern:
+    """A long flash or two, then so many short ones: what only an enrolment can meet."""
+    begun = ((True,) * _WAITING_TICKS + (False,) * 2) * long
+    return LampPattern(begun + (True, False) * flashes + (False,) * _PAUSE_TICKS)
 
 
 def pattern_of(troubles: Trouble) -> LampPattern:

@@ -19,11 +19,20 @@ from cryptography.x509.oid import NameOID
 
 from safecount.provisioning.enrolment_flow import Event
 from safecount.wire.enrolment import STATEMENT_OID, TOKEN_TAKEN_STATUS
+from safecount.wire.fleet import LIST_ENDED_STATUS, NOT_LISTED_STATUS, SITE_CODE_PATH
 
 CA_PATH, ENROL_PATH, RENEW_PATH = (f"/.well-known/est/{name}" for name in ("cacerts", "simpleenroll", "simplereenroll"))
 MAX_ANSWER_BYTES = 64 * 1024
+_PKCS10 = {"Content-Type": "application/pkcs10", "Content-Transfer-Encoding": "base64"}
 _TIMEOUT = urllib3.Timeout(connect=20.0, read=30.0)
 _NOT_YET_VALID = 9  # X509_V_ERR_CERT_NOT_YET_VALID
+_REFUSALS = {
+    401: Event.TOKEN_REFUSED,
+    403: Event.TOKEN_REFUSED,
+    TOKEN_TAKEN_STATUS: Event.TOKEN_TAKEN,
+    NOT_LISTED_STATUS: Event.NOT_LISTED,
+    LIST_ENDED_STATUS: Event.LIST_ENDED,
+}
 
 
 class EnrolmentFailed(Exception):  # noqa: N818 - it says what became of it
@@ -77,11 +86,20 @@ def renew(
     return _ask(context, url + RENEW_PATH, {}, request, key)
 
 
+def ask_site_code(url: str, ca: x509.Certificate, request: bytes) -> str:
+    """The text that a fleet's collector has for the device that made the request, still untrusted.
+
+    Raises:
+        EnrolmentFailed: as `enrol` does, and for a device that is not listed or a list that is past its date.
+    """
+    answer = _exchange(_trusting(ca), "POST", url + SITE_CODE_PATH, _PKCS10, base64.encodebytes(request))
+    return answer.decode("ascii", "replace")
+
+
 def _ask(
     context: ssl.SSLContext, url: str, headers: dict[str, str], request: bytes, key: EllipticCurvePrivateKey
 ) -> x509.Certificate:
-    headers = {**headers, "Content-Type": "application/pkcs10", "Content-Transfer-Encoding": "base64"}
-    answer = _exchange(context, "POST", url, headers, base64.encodebytes(request))
+    answer = _exchange(context, "POST", url, {**headers, **_PKCS10}, base64.encodebytes(request))
     ours = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     for certificate in _certificates(answer):
         theirs = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
@@ -111,10 +129,8 @@ def _exchange(
         raise EnrolmentFailed(_of_tls(error.args[0] if error.args else error)) from error
     except (urllib3.exceptions.HTTPError, OSError) as error:
         raise EnrolmentFailed(Event.NO_NETWORK) from error
-    if answer.status == TOKEN_TAKEN_STATUS:
-        raise EnrolmentFailed(Event.TOKEN_TAKEN)
-    if answer.status in {401, 403}:
-        raise EnrolmentFailed(Event.TOKEN_REFUSED)
+    if answer.status in _REFUSALS:
+        raise EnrolmentFailed(_REFUSALS[answer.status])
     if answer.status != 200 or len(content) > MAX_ANSWER_BYTES:
         raise EnrolmentFailed(Event.COLLECTOR_FAILED)
     return content

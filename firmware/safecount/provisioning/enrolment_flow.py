@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from safecount.wire.errors import Reason, UntrustedInput
+from safecount.wire.fleet import Fleet
 from safecount.wire.site_code import SITE_CODE_PREFIX, SiteCode, is_proven, parse_site_code
 
 
@@ -26,13 +27,17 @@ class State(Enum):
     NO_KEYSET = "no-keyset"
     WRONG_KEYSET = "wrong-keyset"
     DISK_FAILED = "disk-failed"
+    NOT_LISTED = "not-listed"
+    LIST_ENDED = "list-ended"
 
 
 class Event(Enum):
     """What happens to an enrolment. Those of an attempt have the state that they lead to as their name."""
 
     CODE_TAKEN = "a good code"
+    FLEET_FOUND = "a fleet's line on the card"
     RETRY_DUE = "a while later"
+    ASK_DUE = "a while later, with a fleet's line"
     DONE = "all is in place"
     RESET = "a reset"
     NO_NETWORK = "no answer"
@@ -45,6 +50,8 @@ class Event(Enum):
     NO_KEYSET = "no keyset there"
     WRONG_KEYSET = "a keyset of another controller"
     DISK_FAILED = "the disk takes nothing"
+    NOT_LISTED = "not on the fleet's list"
+    LIST_ENDED = "the fleet's list is past its date"
 
 
 TOLD: dict[State, str] = {
@@ -56,11 +63,13 @@ TOLD: dict[State, str] = {
     State.CLOCK_UNSET: "The device does not know the time: it needs a time server. Tried again by itself.",
     State.NOT_THE_COLLECTOR: "Another host answers in the collector's place: check the network, or make a new code.",
     State.TOKEN_REFUSED: "The collector does not take the code any more: it has expired, or is another's. Make a new one.",
-    State.TOKEN_TAKEN: "Another device has used this code already: make one for each device.",
+    State.TOKEN_TAKEN: "The code has been used, by another device or before a reset: make a new one for each device.",
     State.COLLECTOR_FAILED: "The collector cannot give a certificate now. Tried again by itself.",
     State.NO_KEYSET: "The collector has no keyset: the controller must publish one. Tried again by itself.",
     State.WRONG_KEYSET: "The keyset there is not of the controller in the code: make a new code with the right root.pub.",
     State.DISK_FAILED: "The disk takes nothing: try another card.",
+    State.NOT_LISTED: "The collector's list does not have this device: tell the operator its serial. Asked again by itself.",
+    State.LIST_ENDED: "The operator's list is past its date: a new one must be taken. Asked again by itself.",
 }
 """What the installer reads, one sentence a state."""
 
@@ -77,9 +86,13 @@ _TRIED_AGAIN = (
     State.DISK_FAILED,
 )
 _NEEDS_A_CODE = (State.NOT_THE_COLLECTOR, State.TOKEN_REFUSED, State.TOKEN_TAKEN, State.WRONG_KEYSET)
+_NEEDS_A_LIST = (State.NOT_LISTED, State.LIST_ENDED)
+_UNFINISHED = (*_TRIED_AGAIN, *_NEEDS_A_CODE, *_NEEDS_A_LIST)
 
 TABLE: dict[tuple[State, Event], State] = {
-    **{(one, Event.CODE_TAKEN): State.ENROLLING for one in (State.BLANK, *_TRIED_AGAIN, *_NEEDS_A_CODE)},
+    **{(one, Event.CODE_TAKEN): State.ENROLLING for one in (State.BLANK, *_UNFINISHED)},
+    **{(one, Event.FLEET_FOUND): State.ENROLLING for one in (State.BLANK, *_UNFINISHED)},
+    **{(one, Event.ASK_DUE): State.ENROLLING for one in _UNFINISHED},
     **{(one, Event.RETRY_DUE): State.ENROLLING for one in _TRIED_AGAIN},
     **{(State.ENROLLING, event): state for event, state in _OUTCOMES.items()},
     **{(one, Event.RESET): State.BLANK for one in State if one is not State.BLANK},
@@ -131,6 +144,19 @@ def judge(untrusted: str, state: State, owner: Owner) -> SiteCode | Refusal:
         return Refusal.EXPIRED
     if (state, Event.CODE_TAKEN) not in TABLE:
         return Refusal.ENROLLED
+    return code
+
+
+def judge_listed(untrusted: str, fleet: Fleet, owner: Owner) -> SiteCode | Event:
+    """The site code that the collector has for this device, if the fleet's signer has signed it for no other."""
+    try:
+        code = parse_site_code(untrusted)
+    except UntrustedInput:
+        return Event.COLLECTOR_FAILED
+    if code.serial != owner.serial or code.signer != fleet.signer:
+        return Event.NOT_THE_COLLECTOR
+    if owner.now_s is not None and owner.now_s >= code.expires_s:
+        return Event.LIST_ENDED
     return code
 
 

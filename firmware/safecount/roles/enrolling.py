@@ -15,11 +15,12 @@ from safecount.edges.identity import TLS_KEY_FILE, Identity
 from safecount.edges.network_link import has_way_out
 from safecount.edges.site_files import CA_FILE, CERTIFICATE_FILE, SiteFiles
 from safecount.errors import SafecountError
-from safecount.provisioning.enrolment_flow import Event
+from safecount.provisioning.enrolment_flow import Event, Owner, judge_listed
 from safecount.roles.factory_reset import SIGNER_FILE
 from safecount.roles.uplink import https_settings
 from safecount.settings import FolderSettings, read_site
 from safecount.wire.errors import UntrustedInput
+from safecount.wire.fleet import Fleet
 from safecount.wire.keyset import verify_keyset
 from safecount.wire.site_code import SiteCode
 
@@ -39,9 +40,21 @@ class Enrolling:
             self._certify(code)
             return self._take_keyset(code)
         except est_client.EnrolmentFailed as failure:
-            return Event.NO_ADDRESS if failure.event is Event.NO_NETWORK and not has_way_out() else failure.event
+            return _of_network(failure.event)
         except OSError:
             return Event.DISK_FAILED
+
+    def ask(self, fleet: Fleet, now_s: int | None) -> SiteCode | Event:
+        """The site code that the fleet's collector has for this device, or what stands in the way. `now_s` as for Owner."""
+        us = self.identity
+        try:
+            ca = est_client.fetch_ca(fleet.url, fleet.ca)
+            request = est_client.certificate_request(us.device, us.statement(), us.tls_key)
+            untrusted = est_client.ask_site_code(fleet.url, ca, request)
+        except est_client.EnrolmentFailed as failure:
+            return _of_network(failure.event)
+        code = judge_listed(untrusted, fleet, Owner(us.serial, us.secret, now_s))
+        return Event.COLLECTOR_FAILED if isinstance(code, SiteCode) and not knows_zone(code) else code
 
     def renew_if_due(self, now_s: int) -> bool:
         """Fetch a new certificate once 60 % of the life of the one in use is over; whether one was put in place.
@@ -90,6 +103,11 @@ class Enrolling:
         replace_file(self.folders.provision / SIGNER_FILE, code.signer, 0o600)  # whose orders are obeyed from now on
         self._files.put_site(code, self.identity.device, fetched)
         return Event.DONE
+
+
+def _of_network(event: Event) -> Event:
+    """The event, told more closely where no answer came."""
+    return Event.NO_ADDRESS if event is Event.NO_NETWORK and not has_way_out() else event
 
 
 _KEYSET_FAILURES = {

@@ -30,8 +30,10 @@ LAMP: dict[State, LampPattern] = {
     State.COLLECTOR_FAILED: long_and_short(5),
     State.NO_KEYSET: long_and_short(6),
     State.WRONG_KEYSET: long_and_short(7),
+    State.NOT_LISTED: long_and_short(1, long=2),
+    State.LIST_ENDED: long_and_short(2, long=2),
 }
-"""What counting has a pattern for too has the same one; the others begin with a long flash."""
+"""What counting has a pattern for too has the same one; the others begin with a long flash or two."""
 
 
 def leave_state(path: Path, state: State) -> None:

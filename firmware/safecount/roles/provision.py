@@ -10,26 +10,24 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from safecount.edges.button import Button
-from safecount.edges.clock import SystemClock, file_date_s
 from safecount.edges.code_socket import CodeInbox
-from safecount.edges.durable_file import remove_file, replace_file
 from safecount.edges.identity import Identity, load_identity
 from safecount.edges.serial_console import SerialConsole
 from safecount.edges.small_file import WatchedFiles, read_small
 from safecount.edges.systemd import ServiceManager, StopRequest
 from safecount.edges.wifi_file import put_wifi
-from safecount.errors import SafecountError
 from safecount.provisioning.enrolment_flow import TABLE, TOLD, Event, Owner, Refusal, State, judge, step
-from safecount.roles.enrolling import Enrolling, knows_zone
+from safecount.roles.enrolling import knows_zone
+from safecount.roles.enrolment_attempts import EnrolmentAttempts
 from safecount.roles.enrolment_lamp import REFUSED_SHOWN_S, leave_refusal, leave_state
-from safecount.roles.factory_reset import CODE_FILE, FactoryReset
+from safecount.roles.factory_reset import FactoryReset
 from safecount.roles.reset_wishes import ResetWishes
 from safecount.roles.setup_opening import SetupOpening
 from safecount.settings import Settings, read_settings
 from safecount.wire.enrolment import encode_label
 from safecount.wire.errors import UntrustedInput
-from safecount.wire.site_code import MAX_SITE_CODE_CHARACTERS, SITE_CODE_PREFIX, SiteCode
-from safecount.wire.values import ClockQuality
+from safecount.wire.fleet import FLEET_PREFIX, MAX_FLEET_CHARACTERS, parse_fleet
+from safecount.wire.site_code import MAX_SITE_CODE_CHARACTERS, SITE_CODE_PREFIX
 from safecount.wire.wifi_code import MAX_WIFI_CHARACTERS, WIFI_PREFIX, parse_wifi
 
 LOOK_EVERY_S = 0.25
@@ -72,14 +70,6 @@ def run(settings_file: Path) -> None:
         manager.stopping()
 
 
-@dataclass(slots=True)
-class _Attempts:
-    """The code that is being enrolled with, and when it is tried next (monotonic)."""
-
-    code: SiteCode | None = None
-    due_s: float = 0.0
-
-
 def _end_reset(reset: FactoryReset, manager: ServiceManager, stop: StopRequest) -> None:
     """Go on with a reset that a cut or the disk has interrupted."""
     while reset.is_begun and not stop:
@@ -107,13 +97,10 @@ class _ProvisionProcess:
         self._identity = identity
         self._console = ears.console
         self._inbox = ears.inbox
-        self._enrolling = Enrolling(settings.folders, identity)
-        self._clock = SystemClock(file_date_s(Path(settings.clock.floor_file)), Path(settings.clock.synchronized_file))
         self._state = State.ENROLLED if settings.folders.site_file.exists() else State.BLANK
-        self._attempts = _Attempts()
+        self._attempts = EnrolmentAttempts(settings, identity)
         self._boot_file = Path(settings.provision.boot_file)
         self._boot_watch = WatchedFiles(self._boot_file)
-        self._kept = settings.folders.provision / CODE_FILE
         self._button = ears.button
         self._reset = FactoryReset(settings.folders)
         self._over = False
@@ -125,7 +112,7 @@ class _ProvisionProcess:
     def run(self, manager: ServiceManager, stop: StopRequest) -> None:
         """Until asked to stop, or the device has been reset and has other keys."""
         leave_state(self._settings.folders.enrolment_file, self._state)
-        self._take_lines(_read(self._kept))  # a code that was taken before the power went
+        self._take_lines(_read(self._attempts.kept))  # a code that was taken before the power went
         while not (self._over or stop.wait(LOOK_EVERY_S)):
             manager.alive()
             presses = self._button.presses()
@@ -140,19 +127,21 @@ class _ProvisionProcess:
                 self._see(text)
             self._end_refusal()
             self._setup.look(presses)
-            if (self._state, Event.RETRY_DUE) in TABLE and time.monotonic() >= self._attempts.due_s:
-                self._move(Event.RETRY_DUE)
+            if again := self._attempts.due(self._state):
+                self._move(again)
             if self._state is State.ENROLLING:
-                self._attempt()
+                self._move(self._attempts.run())
             if self._state is State.ENROLLED and time.monotonic() >= self._renewal_due_s:
                 self._renewal_due_s = time.monotonic() + RENEWAL_EVERY_S
-                self._enrolling.renew_if_due(int(self._clock.now().utc_s))
+                self._attempts.renew_if_due()
 
     def _hear(self, line: str) -> None:
         if line.startswith(WIFI_PREFIX):
             self._join(line)
         elif line.startswith(SITE_CODE_PREFIX):
             self._take(line)
+        elif line.startswith(FLEET_PREFIX):
+            self._say("A fleet's line is taken from the card alone.")
         elif line:
             word, _, rest = line.partition(" ")
             self._obey(word, rest.strip())
@@ -206,11 +195,26 @@ class _ProvisionProcess:
             self._take_lines(raw)
 
     def _take_lines(self, untrusted: bytes) -> None:
-        for line in untrusted.decode("utf-8", "replace").splitlines():
+        lines = untrusted.decode("utf-8", "replace").splitlines()
+        for line in sorted(lines, key=lambda line: line.startswith(FLEET_PREFIX)):  # this device's own code comes first
             if line.startswith(WIFI_PREFIX):
                 self._join(line.strip())
+            elif line.startswith(FLEET_PREFIX):
+                self._belong(line)
             elif line.strip() and self._state is not State.ENROLLED:
                 self._take(line)
+
+    def _belong(self, untrusted: str) -> None:
+        """Ask the collector of this fleet for a code, unless one that was given here is being enrolled with."""
+        if (self._state, Event.FLEET_FOUND) not in TABLE or self._attempts.has_given_code:
+            return
+        try:
+            fleet = parse_fleet(untrusted)
+        except UntrustedInput as refused:
+            self._refuse(f"The fleet's line on the card: {refused}")
+            return
+        self._attempts.use_fleet(fleet)
+        self._move(Event.FLEET_FOUND)
 
     def _join(self, untrusted: str) -> None:
         """Another Wi-Fi network; the device's own service joins it when the file has changed."""
@@ -224,10 +228,8 @@ class _ProvisionProcess:
             self._say("The Wi-Fi network is kept, and joined when it is in reach.")
 
     def _take(self, untrusted: str) -> None:
-        now = self._clock.now()
-        now_s = None if now.clock is ClockQuality.UNSET else int(now.utc_s)
         identity = self._identity
-        code = judge(untrusted, self._state, Owner(identity.serial, identity.secret, now_s))
+        code = judge(untrusted, self._state, Owner(identity.serial, identity.secret, self._attempts.now_s()))
         if isinstance(code, Refusal):
             self._refuse(code.value)
             return
@@ -235,22 +237,11 @@ class _ProvisionProcess:
             self._refuse("The code's time zone is not known here: make a new code.")
             return
         try:
-            replace_file(self._kept, untrusted.strip().encode("ascii"), 0o600)
+            self._attempts.use_code(code, untrusted)
         except OSError:
             self._refuse(TOLD[State.DISK_FAILED])
             return
-        self._attempts.code = code
         self._move(Event.CODE_TAKEN)
-
-    def _attempt(self) -> None:
-        code = self._attempts.code
-        if code is None:
-            raise SafecountError("An enrolment was begun without a code.")
-        outcome = self._enrolling.attempt(code)
-        self._attempts.due_s = time.monotonic() + self._settings.provision.retry_s
-        if outcome in {Event.DONE, Event.TOKEN_REFUSED, Event.TOKEN_TAKEN}:
-            remove_file(self._kept)
-        self._move(outcome)
 
     def _refuse(self, sentence: str) -> None:
         self._say(f"refused: {sentence}")
@@ -276,6 +267,6 @@ class _ProvisionProcess:
 def _read(path: Path) -> bytes:
     """What a file says, b"" if there is none that can be read."""
     try:
-        return read_small(path, MAX_SITE_CODE_CHARACTERS + MAX_WIFI_CHARACTERS + 4) or b""
+        return read_small(path, MAX_SITE_CODE_CHARACTERS + MAX_WIFI_CHARACTERS + MAX_FLEET_CHARACTERS + 6) or b""
     except OSError:
         return b""

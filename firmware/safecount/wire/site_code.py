@@ -1,8 +1,8 @@
 """The site code: everything a blank device needs to belong to a site, in one QR code, line of text or file.
 
 "SC1:" and base45 of a COSE_Sign1. It is signed by the key it names, the site's signer. What makes that signer worth
-believing is, for a blank device, the proof made with the secret on its label; later, that it is the same signer as
-before. It carries no secret but a one-time token that lives for days at most.
+believing is, for a blank device, the proof made with the secret on its label, or that its card names the signer; later,
+that it is the same signer as before. It carries no secret but a one-time token that lives for days at most.
 """
 
 import hmac
@@ -75,7 +75,8 @@ class SiteCode:
 
     `url` is the collector ("https://host:port"), `ca` the SHA-256 of its CA certificate (DER), `root` the controller's
     raw Ed25519 key, `signer` the raw Ed25519 key that signs codes of this site. `expires_s` is UTC. With `serial` the
-    code is for one device only, and `proof` shows that its maker has read that device's label.
+    code is for one device only, and `proof` shows that its maker has read that device's label. Codes of a fleet's list have
+    none: they are believed for their signer (fleet.py).
     """
 
     url: str
@@ -164,10 +165,10 @@ def _parse_payload(untrusted: bytes) -> SiteCode:
     fields = as_fields(decode(untrusted, MAX_SITE_CODE_BYTES), _REQUIRED, _OPTIONAL)
     if as_uint(fields[1]) != SITE_CODE_VERSION:
         raise UntrustedInput(Reason.UNSUPPORTED_VERSION, f"The site code is not of version {SITE_CODE_VERSION}.")
-    if (13 in fields) != (14 in fields):
-        raise UntrustedInput(Reason.BAD_FIELD, "A site code for one device has both its serial and a proof.")
+    if 14 in fields and 13 not in fields:
+        raise UntrustedInput(Reason.BAD_FIELD, "A site code with a proof names the serial that it is for.")
     return SiteCode(
-        url=_https(as_text(fields[2], URL_MAX_BYTES)),
+        url=collector_address(as_text(fields[2], URL_MAX_BYTES)),
         ca=as_bytes(fields[3], FINGERPRINT_BYTES, FINGERPRINT_BYTES),
         root=as_bytes(fields[4], 32, 32),
         signer=as_bytes(fields[5], 32, 32),
@@ -203,7 +204,7 @@ def _name(item: Item) -> str:
     return text
 
 
-def _https(text: str) -> str:
+def collector_address(text: str) -> str:
     """The address, if it is "https://host" or "https://host:port" and nothing more."""
     address = _ADDRESS.fullmatch(text)
     if address is None or int((address[2] or ":1")[1:]) > PORT_MAX:

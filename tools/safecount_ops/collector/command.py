@@ -10,7 +10,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from safecount.errors import SafecountError, UsageError
-from safecount.wire.reset_order import sign_reset
+from safecount.wire.errors import UntrustedInput
+from safecount.wire.reset_order import MAX_RESET_BYTES, sign_reset, verify_reset
 from safecount_ops.collector.authority import Authority, private_pem, write_private
 from safecount_ops.collector.database import Database
 from safecount_ops.collector.intake import create_receipt_key, read_receipt_key, utc_now_s
@@ -19,7 +20,9 @@ from safecount_ops.collector.limits import Exclusions
 from safecount_ops.collector.people_commands import PEOPLE_COMMANDS, opened_database, who
 from safecount_ops.collector.registry import DEFAULT_TENANT, METRICS, PULL, TOKEN_DAYS, Registry
 from safecount_ops.collector.settings import SETTINGS_FILE, DevicePort, PeoplePort, read_settings, settings_text
+from safecount_ops.controller.keys import load_ed25519_public
 from safecount_ops.enrolment.signer import load_signer
+from safecount_ops.enrolment.tokens import Tokens
 
 FOLDER = click.Path(path_type=Path, file_okay=False)
 FILE = click.Path(path_type=Path, dir_okay=False)
@@ -129,9 +132,20 @@ def set_active(folder: Path, name: str, *, active: bool) -> None:
 @command.command()
 @click.argument("folder", type=FOLDER)
 @click.argument("name")
-def reset(folder: Path, name: str) -> None:
+@click.option(
+    "--order", "order_file", type=FILE, help="The order that `enrol-batch order` has signed, for a fleet's device."
+)
+@click.option("--key", "key_file", type=FILE, help="With --order: the public half of the fleet's key.")
+def reset(folder: Path, name: str, order_file: Path | None, key_file: Path | None) -> None:
     """Have the device NAME forget its owner at its next contact: site, keys, counts that it has not sent, Wi-Fi."""
-    order = sign_reset(name, load_signer(folder))
+    if (order_file is None) != (key_file is None):
+        raise UsageError("Give --order and --key together, or neither.")
+    if order_file is not None and key_file is not None:
+        order = _signed_order(order_file, name, key_file)
+    elif Tokens.in_folder(folder).has_listed(name):
+        raise UsageError(f"{name} came by a list and obeys the fleet's key alone: `enrol-batch order`, then --order.")
+    else:
+        order = sign_reset(name, load_signer(folder))
     _registry(folder).order_reset(name, order, utc_now_s(), who())
     print(f"{name} is reset at its next contact, within six hours if it has a network. What it sent is kept.")
 
@@ -195,6 +209,18 @@ def _key(text: str) -> bytes:
     if len(key) != 32:
         raise UsageError(f"The key {text!r} must be the 64 hexadecimal digits of an Ed25519 public key.")
     return key
+
+
+def _signed_order(file: Path, name: str, key_file: Path) -> bytes:
+    try:
+        with file.open("rb") as opened:
+            order = opened.read(MAX_RESET_BYTES + 1)
+        verify_reset(order, name, load_ed25519_public(key_file))
+    except OSError as error:
+        raise UsageError(f"The order {file} cannot be read: {error.strerror}.") from error
+    except UntrustedInput as error:
+        raise UsageError(f"{file} is not taken: {error}") from error
+    return order
 
 
 def _tls_key(file: Path) -> ec.EllipticCurvePublicKey:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from fastapi import APIRouter, Request, Response
 
+from safecount.wire.fleet import SITE_CODE_PATH
 from safecount_ops.collector.authority import Authority
 from safecount_ops.collector.gate import CLIENT_CERTIFICATE
 from safecount_ops.collector.http import body_of, read_body
@@ -35,6 +36,15 @@ def enrolment_router(authority: Authority, registry: Registry, tokens: Tokens) -
     """The paths of EST. The server behind them sees to methods, certificates and tokens."""
     router = APIRouter()
     server = EstServer(authority, RegistryAdmission(registry), tokens)
+
+    @router.post(
+        SITE_CODE_PATH, response_class=Response, tags=["enrolment"], openapi_extra=body_of("application/pkcs10")
+    )
+    async def site_code(request: Request) -> Response:
+        """The site code of a device that is on the fleet's list, which its certificate request with its statement shows."""
+        body = await read_body(request, MAX_BODY_BYTES)
+        answer = await asyncio.to_thread(server.answer_listed, body, utc_now_s())
+        return Response(answer.body, answer.status, answer.headers)
 
     @router.get(PREFIX + "{operation}", response_class=Response, tags=["enrolment"])
     @router.post(

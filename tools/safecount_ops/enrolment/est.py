@@ -18,6 +18,7 @@ from cryptography.x509.oid import NameOID
 
 from safecount.wire.enrolment import STATEMENT_OID, TOKEN_TAKEN_STATUS, Statement, verify_statement
 from safecount.wire.errors import UntrustedInput
+from safecount.wire.fleet import LIST_ENDED_STATUS, NOT_LISTED_STATUS
 from safecount_ops.enrolment.tokens import Tokens, Verdict
 
 PREFIX = "/.well-known/est/"
@@ -66,6 +67,19 @@ class Admission(Protocol):
         """Whether it is let in: not one that was never enrolled, nor one that has been revoked."""
 
 
+_TEXT = {"Content-Type": "text/plain"}
+_NOT_NOW = {
+    Verdict.UNKNOWN: (NOT_LISTED_STATUS, "is not on the list: have it signed and taken again with this device."),
+    Verdict.OTHER_DEVICE: (NOT_LISTED_STATUS, "is on the list with another fingerprint: compare it with the label."),
+    Verdict.USED: (
+        TOKEN_TAKEN_STATUS,
+        "has enrolled by this list before, as another owner's: sign and take a new list.",
+    ),
+    Verdict.ENDED: (LIST_ENDED_STATUS, "is on a list that is past its date: sign and take a new one."),
+}
+"""What a listed device is answered where it gets no code. None of these counts as an offence: it asks again."""
+
+
 class _Refused(Exception):  # noqa: N818 - it is an answer
     def __init__(self, status: int, text: str) -> None:
         super().__init__(text)
@@ -93,6 +107,19 @@ class EstServer:
             challenge = {"WWW-Authenticate": 'Basic realm="site code"'} if refusal.status == 401 else {}
             return EstAnswer(refusal.status, f"{refusal}\n".encode(), {"Content-Type": "text/plain", **challenge})
         return EstAnswer(404, b"There is nothing here.\n", {"Content-Type": "text/plain"})
+
+    def answer_listed(self, body: bytes, now_s: int) -> EstAnswer:
+        """The site code of a device that is on the fleet's list, for the certificate request with its statement."""
+        try:
+            _, statement = _parse_request(body)
+        except _Refused as refusal:
+            return EstAnswer(refusal.status, f"{refusal}\n".encode(), _TEXT)
+        match self._tokens.find_listed(statement, now_s):
+            case str() as code:
+                return EstAnswer(200, code.encode("ascii"), _TEXT)
+            case verdict:
+                status, why = _NOT_NOW[verdict]
+                return EstAnswer(status, f"{statement.serial} {why}\n".encode(), _TEXT)
 
     def _enrol(self, request: EstRequest, now_s: int) -> EstAnswer:
         token = _token(request.authorization)

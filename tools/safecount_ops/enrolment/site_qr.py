@@ -31,6 +31,7 @@ from safecount_ops.enrolment.signer import load_signer
 from safecount_ops.enrolment.tokens import Tokens
 
 DAY_S = 86_400
+DEFAULT_LINE = "door=0,0.5:1,0.5:down"
 FILE = click.Path(path_type=Path, dir_okay=False)
 _SHARE = r"([0-9](?:\.[0-9]{1,6})?)"
 _LINE = re.compile(r"([^=]+)=" + ",".join([_SHARE] * 2) + ":" + ",".join([_SHARE] * 2) + r":(right|left|down|up)")
@@ -44,7 +45,7 @@ _LONGEST_DAYS = 30
 @click.option("--root", "root_file", type=FILE, required=True, help="The controller's root.pub.")
 @click.option("--site", required=True, help="Name of the site.")
 @click.option("--zone", required=True, help="IANA time zone, such as Europe/Berlin.")
-@click.option("--line", "lines", multiple=True, default=("door=0,0.5:1,0.5:down",), show_default=True,
+@click.option("--line", "lines", multiple=True, default=(DEFAULT_LINE,), show_default=True,
               help="DOOR=X1,Y1:X2,Y2:SIDE, in shares of the picture; SIDE is the way in: right, left, down, up.")  # fmt: skip
 @click.option("--profile", type=click.Choice([one.name.lower() for one in Profile]), default="standard")
 @click.option("--exits", is_flag=True, help="Count exits too; each direction then has half the budget.")
@@ -78,13 +79,13 @@ def command(
     code = prove(
         SiteCode(
             url=url,
-            ca=_ca_fingerprint(collector / "keys" / "ca.pem"),
+            ca=ca_fingerprint(collector / "keys" / "ca.pem"),
             root=_root_key(root_file),
             signer=signer.public_key().public_bytes_raw(),
             token=secrets.token_bytes(TOKEN_BYTES),
             expires_s=int(time.time()) + days * DAY_S,
             site=site,
-            zone=_zone(zone),
+            zone=known_zone(zone),
             lines=tuple(parse_line(line) for line in lines),
             profile=Profile[profile.upper()],
             exits=exits,
@@ -178,18 +179,20 @@ def _label(text: str) -> Label:
         raise UsageError(f"The text of --label is no device's label: {error}") from error
 
 
-def _ca_fingerprint(path: Path) -> bytes:
+def ca_fingerprint(path: Path) -> bytes:
+    """SHA-256 of the collector's CA certificate (DER); UsageError if the file is none."""
     try:
         return x509.load_pem_x509_certificate(path.read_bytes()).fingerprint(SHA256())
     except (OSError, ValueError) as error:
-        raise UsageError(f"{path} is no CA certificate: name the folder that `collector init` made.") from error
+        raise UsageError(f"{path} is no CA certificate: it is in the folder that `collector init` made.") from error
 
 
 def _root_key(path: Path) -> bytes:
     return load_ed25519_public(path).public_bytes_raw()
 
 
-def _zone(name: str) -> str:
+def known_zone(name: str) -> str:
+    """The IANA time zone of that name; UsageError if there is none."""
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError) as error:
