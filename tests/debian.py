@@ -16,6 +16,9 @@ PACKAGES = {
     "pdftotext": "poppler-utils",
     "sfdisk": "fdisk",
     "wpa_supplicant": "wpasupplicant",
+    "ip": "iproute2",
+    "nsenter": "util-linux",
+    "unshare": "util-linux",
     "testssl": "testssl.sh",
 }
 """The package of a program, where it is not of the same name."""

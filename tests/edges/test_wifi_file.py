@@ -21,13 +21,14 @@ from safecount.wire.wifi_code import WifiCode
     ids=lambda code: code.name,
 )
 def test_wpa_supplicant_takes_it_and_means_that_network(tmp_path: Path, code: WifiCode) -> None:
-    put_wifi(tmp_path, code)
+    put_wifi(tmp_path, code, tmp_path / "control")
     file = tmp_path / WIFI_FILE
     assert file.stat().st_mode & 0o777 == 0o640
     # Without an interface of that name it ends, after it has read its file.
     line = [need("wpa_supplicant"), "-D", "wired", "-i", "no-such-one", "-c", str(file), "-dd", "-K"]
     said = subprocess.run(line, check=False, capture_output=True, text=True, timeout=20).stdout
     assert "Failed to read or parse configuration" not in said
+    assert f"ctrl_interface='{tmp_path / 'control'}'" in said
     assert f"ssid - hexdump_ascii(len={len(code.name.encode())})" in said
     if code.password:
         assert f"PSK (ASCII passphrase) - hexdump_ascii(len={len(code.password)})" in said

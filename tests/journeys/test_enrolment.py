@@ -5,10 +5,13 @@ import secrets
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
 
+import simulators.supplicant
 from debian import need
 from safecount.edges.identity import load_identity
 from safecount.edges.seal_keys import current_keyset
@@ -19,6 +22,7 @@ from safecount_ops.enrolment.tokens import Tokens
 from simulators.collector import MemoryCollector
 from simulators.device import KEYSET, stop, wait_until
 from simulators.enrolment_site import Site, enrolment_site
+from simulators.supplicant import CONNECTED, WRONG_KEY
 
 assert enrolment_site, "the fixture `site`"
 
@@ -103,15 +107,45 @@ def test_without_a_network_or_a_keyset_it_tries_again_by_itself(site: Site) -> N
 
 def test_a_network_that_gives_no_address_is_told_apart(site: Site) -> None:
     """In a network namespace of its own, the process has no interface that leads anywhere."""
+    with alone(site):
+        site.type(site.make_code())
+        site.expect("no-address: ")
+        assert told_to_the_lamp(site) == "no-address"
+
+
+@pytest.mark.parametrize(("event", "state"), [(WRONG_KEY, "wifi-password"), (CONNECTED, "no-address")])
+def test_why_the_wifi_is_not_joined_is_told(site: Site, event: str, state: str) -> None:
+    control = site.device.folder / "run" / "wifi" / "wlan0"
+    control.parent.mkdir()
+    with alone(site) as process:
+        site.type("status")
+        site.expect("wifi: There is no Wi-Fi here, or no network was named.")
+        there = [need("nsenter"), "-t", str(process.pid), "-U", "-n", "--preserve-credentials"]
+        supplicant = subprocess.Popen([*there, sys.executable, simulators.supplicant.__file__, str(control), event])
+        try:
+            site.expect("wifi: ")
+            site.type(site.make_code())
+            site.expect(f"{state}: ")
+            assert told_to_the_lamp(site) == state
+        finally:
+            supplicant.kill()
+            supplicant.wait()
+
+
+@contextmanager
+def alone(site: Site) -> Iterator[subprocess.Popen[bytes]]:
+    """The provision process in a network namespace of its own."""
     (site.device.folder / "run" / "session").mkdir()
     command = [need("unshare"), "-rn", sys.executable, "-m", "safecount", "provision"]
     process = subprocess.Popen([*command, "--settings", str(site.device.settings_file)])
     try:
-        site.type(site.make_code())
-        site.expect("no-address: ")
-        assert (site.device.folder / "run" / "session" / "enrolment").read_text() == "no-address"
+        yield process
     finally:
         stop(process)
+
+
+def told_to_the_lamp(site: Site) -> str:
+    return (site.device.folder / "run" / "session" / "enrolment").read_text()
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,9 @@ class State(Enum):
     ENROLLED = "enrolled"
     NO_NETWORK = "no-network"
     NO_ADDRESS = "no-address"
+    WIFI_NOT_FOUND = "wifi-not-found"
+    WIFI_PASSWORD = "wifi-password"  # noqa: S105 - a state
+    WIFI_REFUSED = "wifi-refused"
     CLOCK_UNSET = "clock-unset"
     NOT_THE_COLLECTOR = "not-the-collector"
     TOKEN_REFUSED = "token-refused"  # noqa: S105 - a state
@@ -42,6 +45,9 @@ class Event(Enum):
     RESET = "a reset"
     NO_NETWORK = "no answer"
     NO_ADDRESS = "no way out"
+    WIFI_NOT_FOUND = "the Wi-Fi is not in reach"
+    WIFI_PASSWORD = "the Wi-Fi takes another password"  # noqa: S105 - an event
+    WIFI_REFUSED = "the access point refuses"
     CLOCK_UNSET = "certificates not valid yet"
     NOT_THE_COLLECTOR = "another CA"
     TOKEN_REFUSED = "token expired or unknown"  # noqa: S105 - an event
@@ -59,7 +65,10 @@ TOLD: dict[State, str] = {
     State.ENROLLING: "Asking the collector for a certificate.",
     State.ENROLLED: "The device belongs to its site.",
     State.NO_NETWORK: "The collector cannot be reached: check the site's firewall and name server. Tried again by itself.",
-    State.NO_ADDRESS: "The network gives no address: check cable or Wi-Fi password, and DHCP. Tried again by itself.",
+    State.NO_ADDRESS: "The network gives no address: check its cable and DHCP. Tried again by itself.",
+    State.WIFI_NOT_FOUND: "The Wi-Fi network is not in reach: compare its name, or go nearer. Tried again by itself.",
+    State.WIFI_PASSWORD: "The Wi-Fi's password is wrong: give the network again, with its password.",
+    State.WIFI_REFUSED: "The access point refuses the device: it must take WPA2 or WPA3 with CCMP, and have room for it.",
     State.CLOCK_UNSET: "The device does not know the time: it needs a time server. Tried again by itself.",
     State.NOT_THE_COLLECTOR: "Another host answers in the collector's place: check the network, or make a new code.",
     State.TOKEN_REFUSED: "The collector does not take the code any more: it has expired, or is another's. Make a new one.",
@@ -80,6 +89,9 @@ _OUTCOMES = {
 _TRIED_AGAIN = (
     State.NO_NETWORK,
     State.NO_ADDRESS,
+    State.WIFI_NOT_FOUND,
+    State.WIFI_PASSWORD,
+    State.WIFI_REFUSED,
     State.CLOCK_UNSET,
     State.COLLECTOR_FAILED,
     State.NO_KEYSET,

@@ -1,5 +1,6 @@
 """One attempt to enrol, from a judged code to the site file; what became of it is an event."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -16,6 +17,7 @@ from safecount.edges.network_link import has_way_out
 from safecount.edges.site_files import CA_FILE, CERTIFICATE_FILE, SiteFiles
 from safecount.errors import SafecountError
 from safecount.provisioning.enrolment_flow import Event, Owner, judge_listed
+from safecount.provisioning.wifi_state import OUTCOMES, Wifi
 from safecount.roles.factory_reset import SIGNER_FILE
 from safecount.roles.uplink import https_settings
 from safecount.settings import FolderSettings, read_site
@@ -29,10 +31,11 @@ RENEWAL_SHARE = 0.6
 
 @dataclass(frozen=True, slots=True)
 class Enrolling:
-    """Does what the state table decided. Every step may be done again."""
+    """Does what the state table decided. Every step may be done again. `wifi` tells how joining the Wi-Fi goes."""
 
     folders: FolderSettings
     identity: Identity
+    wifi: Callable[[], Wifi]
 
     def attempt(self, code: SiteCode) -> Event:
         """Fetch certificate and keyset, and put all in place."""
@@ -40,7 +43,7 @@ class Enrolling:
             self._certify(code)
             return self._take_keyset(code)
         except est_client.EnrolmentFailed as failure:
-            return _of_network(failure.event)
+            return self._of_network(failure.event)
         except OSError:
             return Event.DISK_FAILED
 
@@ -52,7 +55,7 @@ class Enrolling:
             request = est_client.certificate_request(us.device, us.statement(), us.tls_key)
             untrusted = est_client.ask_site_code(fleet.url, ca, request)
         except est_client.EnrolmentFailed as failure:
-            return _of_network(failure.event)
+            return self._of_network(failure.event)
         code = judge_listed(untrusted, fleet, Owner(us.serial, us.secret, now_s))
         return Event.COLLECTOR_FAILED if isinstance(code, SiteCode) and not knows_zone(code) else code
 
@@ -73,6 +76,12 @@ class Enrolling:
         except (est_client.EnrolmentFailed, OSError, ValueError, SafecountError):
             return False
         return True
+
+    def _of_network(self, event: Event) -> Event:
+        """The event, told more closely where no answer came."""
+        if event is not Event.NO_NETWORK or has_way_out():
+            return event
+        return OUTCOMES.get(self.wifi(), Event.NO_ADDRESS)
 
     @property
     def _files(self) -> SiteFiles:
@@ -103,11 +112,6 @@ class Enrolling:
         replace_file(self.folders.provision / SIGNER_FILE, code.signer, 0o600)  # whose orders are obeyed from now on
         self._files.put_site(code, self.identity.device, fetched)
         return Event.DONE
-
-
-def _of_network(event: Event) -> Event:
-    """The event, told more closely where no answer came."""
-    return Event.NO_ADDRESS if event is Event.NO_NETWORK and not has_way_out() else event
 
 
 _KEYSET_FAILURES = {

@@ -2,6 +2,7 @@
 
 import random
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from safecount.edges.clock import SystemClock, file_date_s
@@ -9,6 +10,7 @@ from safecount.edges.durable_file import remove_file, replace_file
 from safecount.edges.identity import Identity
 from safecount.errors import SafecountError
 from safecount.provisioning.enrolment_flow import TABLE, Event, State, step
+from safecount.provisioning.wifi_state import Wifi
 from safecount.roles.enrolling import Enrolling
 from safecount.roles.factory_reset import CODE_FILE
 from safecount.settings import Settings
@@ -23,9 +25,9 @@ class EnrolmentAttempts:
     A code that was given is on disk until it is used up; a fleet's is not kept, and asked for again after a cut.
     """
 
-    def __init__(self, settings: Settings, identity: Identity) -> None:
+    def __init__(self, settings: Settings, identity: Identity, wifi: Callable[[], Wifi]) -> None:
         self._wait = settings.provision
-        self._enrolling = Enrolling(settings.folders, identity)
+        self._enrolling = Enrolling(settings.folders, identity, wifi)
         self._clock = SystemClock(file_date_s(Path(settings.clock.floor_file)), Path(settings.clock.synchronized_file))
         self.kept = settings.folders.provision / CODE_FILE
         self._code: SiteCode | None = None

@@ -32,6 +32,9 @@ LAMP: dict[State, LampPattern] = {
     State.WRONG_KEYSET: long_and_short(7),
     State.NOT_LISTED: long_and_short(1, long=2),
     State.LIST_ENDED: long_and_short(2, long=2),
+    State.WIFI_NOT_FOUND: long_and_short(3, long=2),
+    State.WIFI_PASSWORD: long_and_short(4, long=2),
+    State.WIFI_REFUSED: long_and_short(5, long=2),
 }
 """What counting has a pattern for too has the same one; the others begin with a long flash or two."""
 

@@ -15,7 +15,8 @@ from safecount.edges.identity import Identity, load_identity
 from safecount.edges.serial_console import SerialConsole
 from safecount.edges.small_file import WatchedFiles, read_small
 from safecount.edges.systemd import ServiceManager, StopRequest
-from safecount.edges.wifi_file import put_wifi
+from safecount.edges.wifi_file import WIFI_INTERFACE, put_wifi
+from safecount.edges.wifi_link import WifiLink
 from safecount.provisioning.enrolment_flow import TABLE, TOLD, Event, Owner, Refusal, State, judge, step
 from safecount.roles.enrolling import knows_zone
 from safecount.roles.enrolment_attempts import EnrolmentAttempts
@@ -60,9 +61,10 @@ def run(settings_file: Path) -> None:
         console = stack.enter_context(SerialConsole(Path(port))) if port and Path(port).exists() else None
         button = stack.enter_context(Button(settings.provision.button))
         socket = folders.code_socket
+        wifi = stack.enter_context(WifiLink(folders.wifi_control / WIFI_INTERFACE))
         inbox = stack.enter_context(CodeInbox(socket)) if socket.parent.is_dir() else None
         manager.ready()
-        ears = _Ears(console, button, inbox)
+        ears = _Ears(console, button, inbox, wifi)
         while not stop:
             _end_reset(FactoryReset(folders), manager, stop)
             identity = load_identity(folders.provision, folders.seal, folders.uplink)
@@ -82,11 +84,12 @@ def _end_reset(reset: FactoryReset, manager: ServiceManager, stop: StopRequest) 
 
 @dataclass(frozen=True, slots=True)
 class _Ears:
-    """Whatever somebody at the device can say something by."""
+    """Whatever somebody at the device can say something by, and what tells of its Wi-Fi."""
 
     console: SerialConsole | None
     button: Button
     inbox: CodeInbox | None
+    wifi: WifiLink
 
 
 class _ProvisionProcess:
@@ -97,8 +100,9 @@ class _ProvisionProcess:
         self._identity = identity
         self._console = ears.console
         self._inbox = ears.inbox
+        self._wifi = ears.wifi
         self._state = State.ENROLLED if settings.folders.site_file.exists() else State.BLANK
-        self._attempts = EnrolmentAttempts(settings, identity)
+        self._attempts = EnrolmentAttempts(settings, identity, lambda: ears.wifi.state)
         self._boot_file = Path(settings.provision.boot_file)
         self._boot_watch = WatchedFiles(self._boot_file)
         self._button = ears.button
@@ -125,6 +129,8 @@ class _ProvisionProcess:
                 self._hear(line.strip())
             for text in self._inbox.texts() if self._inbox else ():
                 self._see(text)
+            if self._wifi.look():
+                self._say(f"wifi: {self._wifi.state.value}")
             self._end_refusal()
             self._setup.look(presses)
             if again := self._attempts.due(self._state):
@@ -159,6 +165,7 @@ class _ProvisionProcess:
                 self._say(f"To make the device forget its owner, say: reset {self._identity.serial}")
             case "status":
                 self._say(f"{self._state.value}: {TOLD[self._state]}")
+                self._say(f"wifi: {self._wifi.state.value}")
             case "serial":
                 self._say(self._identity.serial)
             case "setup":
@@ -219,12 +226,13 @@ class _ProvisionProcess:
     def _join(self, untrusted: str) -> None:
         """Another Wi-Fi network; the device's own service joins it when the file has changed."""
         try:
-            put_wifi(self._settings.folders.wifi, parse_wifi(untrusted))
+            put_wifi(self._settings.folders.wifi, parse_wifi(untrusted), self._settings.folders.wifi_control)
         except UntrustedInput as refused:
             self._refuse(str(refused))
         except OSError:
             self._refuse(TOLD[State.DISK_FAILED])
         else:
+            self._wifi.forget()
             self._say("The Wi-Fi network is kept, and joined when it is in reach.")
 
     def _take(self, untrusted: str) -> None:

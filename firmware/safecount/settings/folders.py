@@ -40,6 +40,11 @@ class FolderSettings:
         return Path(self.state, "wifi")
 
     @property
+    def wifi_control(self) -> Path:
+        """Where wpa_supplicant has its control sockets."""
+        return Path(self.run, "wifi")
+
+    @property
     def session_file(self) -> Path:
         return Path(self.run, "session", "session")
 
