@@ -11,7 +11,8 @@ from safecount.errors import SafecountError
 from safecount.wire.errors import Reason, UntrustedInput
 from safecount.wire.keyset import Role
 from safecount.wire.pull import Directory, Page
-from safecount_ops.controller.archive import Archive, ArchiveError, Misdeed
+from safecount_ops.controller.archive import Archive, Misdeed
+from safecount_ops.controller.archive_file import ArchiveError
 from safecount_ops.controller.pull import Pulled, pull
 from simulators.chains import MemorySource, chain_of, health_chain
 from simulators.keys import keyset, reader

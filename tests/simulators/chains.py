@@ -39,13 +39,14 @@ def hours(count: int, door: str = "north") -> list[CountRecord]:
 @dataclass
 class MemorySource:
     """Implements `controller.pull.Source`. `spoil` may change each page that is given; `claims` overrides how far a
-    chain is said to go.
+    chain is said to go; `removed` says what age has taken of one (up to which sequence, how many).
     """
 
     stored: dict[tuple[str, int], dict[int, bytes]] = field(default_factory=dict)
     keys: dict[str, bytes] = field(default_factory=dict)
     claims: dict[tuple[str, int], int] = field(default_factory=dict)
     spoil: Callable[[list[bytes], int], list[bytes]] = field(default=lambda page, _: page)
+    removed: dict[tuple[str, int], tuple[int, int]] = field(default_factory=dict)
     asked: list[tuple[str, int, int, int]] = field(default_factory=list)
     devices_a_page: int = 2
 
@@ -60,7 +61,11 @@ class MemorySource:
 
     def _reaches(self, name: str) -> tuple[Reach, ...]:
         return tuple(
-            Reach(epoch, self.claims.get((device, epoch), max(stored, default=0)))
+            Reach(
+                epoch,
+                self.claims.get((device, epoch), max(stored, default=0)),
+                *self.removed.get((device, epoch), (0, 0)),
+            )
             for (device, epoch), stored in sorted(self.stored.items())
             if device == name
         )

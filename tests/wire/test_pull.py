@@ -24,7 +24,7 @@ from safecount.wire.pull import (
     encode_page,
 )
 
-CHAINS = DeviceChains("counter-7", b"k" * 32, (Reach(1, 9), Reach(5, 1)))
+CHAINS = DeviceChains("counter-7", b"k" * 32, (Reach(1, 9), Reach(5, 7, 3, 2)))
 DIRECTORY = Directory((CHAINS, replace(CHAINS, key=b"l" * 32, chains=())), more=True)
 PAGE = Page((b"e" * 4096, b"f" * 4096), more=False)
 
@@ -41,7 +41,7 @@ def test_a_directory_and_a_page_are_read_back() -> None:
 
 
 def test_the_fullest_directory_and_page_fit_their_limits() -> None:
-    chains = tuple(Reach(COUNTER_MAX - MAX_EPOCHS + number, COUNTER_MAX) for number in range(MAX_EPOCHS))
+    chains = tuple(Reach(COUNTER_MAX - MAX_EPOCHS + number, *[COUNTER_MAX] * 3) for number in range(MAX_EPOCHS))
     fullest = Directory((DeviceChains("d" * 32, b"k" * 32, chains),) * MAX_DIRECTORY, more=True)
     assert len(encode_directory(fullest)) <= MAX_DIRECTORY_BYTES
     assert decode_directory(encode_directory(fullest)) == fullest
@@ -59,6 +59,9 @@ def test_the_fullest_directory_and_page_fit_their_limits() -> None:
         replace(CHAINS, chains=(Reach(5, 1), Reach(1, 9))),
         replace(CHAINS, chains=(Reach(5, 1), Reach(5, 2))),
         replace(CHAINS, chains=(Reach(COUNTER_MAX + 1, 1),)),
+        replace(CHAINS, chains=(Reach(1, 9, 10, 2),)),
+        replace(CHAINS, chains=(Reach(1, 9, 3, 4),)),
+        replace(CHAINS, chains=(Reach(1, 9, 3, 0),)),
     ],
 )
 def test_a_directory_that_makes_no_sense_is_refused(broken: DeviceChains) -> None:

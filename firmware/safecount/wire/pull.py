@@ -16,16 +16,21 @@ DEVICE_KEY_BYTES = 32
 MAX_DIRECTORY = 64
 MAX_EPOCHS = 1024
 MAX_PAGE = 256
-MAX_DIRECTORY_BYTES = MAX_DIRECTORY * (DEVICE_MAX_BYTES + DEVICE_KEY_BYTES + 16 + MAX_EPOCHS * 19) + 16
+MAX_DIRECTORY_BYTES = MAX_DIRECTORY * (DEVICE_MAX_BYTES + DEVICE_KEY_BYTES + 16 + MAX_EPOCHS * 37) + 16
 MAX_PAGE_BYTES = MAX_PAGE * (ENVELOPE_BYTES + 3) + 16
 
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """How far an epoch's chain is stored: the highest sequence. Some below it may be missing, or come later."""
+    """How far an epoch's chain is stored: the highest sequence. Some below it may be missing, or come later.
+
+    `removed` of its envelopes are here no more, because of their age; the last of them is `removed_to`. 0 and 0: none.
+    """
 
     epoch: int
     last_sequence: int
+    removed_to: int = 0
+    removed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +64,7 @@ class Page:
 def encode_directory(directory: Directory) -> bytes:
     """The answer of DEVICES_PATH."""
     devices: list[Item] = [
-        [one.device, one.key, [[reach.epoch, reach.last_sequence] for reach in one.chains]] for one in directory.devices
+        [one.device, one.key, [_reach_item(reach) for reach in one.chains]] for one in directory.devices
     ]
     return encode({1: devices, 2: directory.more})
 
@@ -98,5 +103,11 @@ def _parse_device(item: Item) -> DeviceChains:
 
 
 def _parse_reach(item: Item) -> Reach:
-    epoch, last = as_list(item, 2, 2)
-    return Reach(as_uint(epoch, COUNTER_MAX), as_uint(last, COUNTER_MAX))
+    reach = Reach(*(as_uint(one, COUNTER_MAX) for one in as_list(item, 4, 4)))
+    if not reach.removed <= reach.removed_to <= reach.last_sequence or bool(reach.removed) != bool(reach.removed_to):
+        raise UntrustedInput(Reason.BAD_FIELD, "A chain cannot have lost more than it had.")
+    return reach
+
+
+def _reach_item(reach: Reach) -> list[Item]:
+    return [reach.epoch, reach.last_sequence, reach.removed_to, reach.removed]

@@ -72,8 +72,8 @@ class Head:
         return f"{self.number}:{self.digest.hex()}"
 
 
-def append(database: Database, connection: Connection, act: Act) -> None:
-    """Write an entry in the transaction of what it tells of."""
+def append(database: Database, connection: Connection, act: Act) -> Head:
+    """Write an entry in the transaction of what it tells of, and tell what is the newest then."""
     database.lock(connection, "audit")
     query = select(audit.c.number, audit.c.digest).order_by(audit.c.number.desc()).limit(1)
     last = connection.execute(query).one_or_none()
@@ -87,9 +87,10 @@ def append(database: Database, connection: Connection, act: Act) -> None:
         "subject": entry.subject,
         "tenant": entry.tenant,
         "previous": previous,
-        "digest": entry.computed(),
+        "digest": (digest := entry.computed()),
     }
     connection.execute(audit.insert().values(values))
+    return Head(number, digest)
 
 
 def newest(connection: Connection, tenant: str | None, limit: int, before: int | None = None) -> list[Entry]:

@@ -6,7 +6,7 @@ has for synchronous_commit, which is on unless somebody turned it off.
 
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +91,12 @@ class Database:
         if self._shared:
             connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(name))))
 
+    def scrub(self) -> None:
+        """Leave no copy of what was removed in SQLite's log; PostgreSQL sees to its own (docs/collector.md)."""
+        if not self._shared:
+            with _translated(), closing(self._engine.raw_connection()) as connection:
+                connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
 
 def _note_write(
     connection: Connection,
@@ -154,6 +160,7 @@ def _prepare_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None
         "journal_mode=WAL",
         "synchronous=FULL",
         "foreign_keys=ON",
+        "secure_delete=ON",  # what is removed is overwritten
         "journal_size_limit=67108864",
     ):
         cursor.execute(f"PRAGMA {pragma}")

@@ -1,11 +1,13 @@
 """What a controller reads: one page of its tenant's devices, and of one chain's envelopes."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
 from safecount.wire.pull import MAX_DIRECTORY, DeviceChains, Directory, Page, Reach
+from safecount_ops.collector.database import Database, DatabaseUnavailable
 from safecount_ops.collector.tables import chain, device, envelope
 
 
@@ -35,15 +37,31 @@ def page(connection: Connection, tenant: str, name: str, place: tuple[int, int],
     if number is None:
         return None
     wanted = (chain.c.device == number) & (chain.c.epoch == epoch) & (envelope.c.sequence > after)
-    query = select(envelope.c.raw).join(chain, envelope.c.chain == chain.c.number).where(wanted)
+    query = select(envelope.c.raw).join(chain, envelope.c.chain == chain.c.number).where(wanted, ~envelope.c.removed)
     raws = connection.execute(query.order_by(envelope.c.sequence).limit(limit + 1)).scalars().all()
     return Page(tuple(raws[:limit]), more=len(raws) > limit)
+
+
+def note_fetched(database: Database, tenant: str, name: str, epoch: int, after: int) -> None:
+    """A controller that asks for what follows `after` has kept what it was given up to there: age may remove it now.
+
+    Where that cannot be written, the controller gets its page all the same, and what it has stays here for longer.
+    """
+    number = select(device.c.number).where(device.c.tenant == tenant, device.c.name == name).scalar_subquery()
+    moved = (chain.c.device == number) & (chain.c.epoch == epoch) & (chain.c.fetched_to < after)
+    moved &= chain.c.last_sequence >= after
+    with suppress(DatabaseUnavailable):
+        with database.reading() as connection:
+            if connection.execute(select(chain.c.number).where(moved)).one_or_none() is None:
+                return
+        with database.writing() as connection:
+            connection.execute(chain.update().where(moved).values(fetched_to=after))
 
 
 def _entries(name: str, newest_key: bytes, chains: Iterable[Row[Any]]) -> list[DeviceChains]:
     by_key: dict[bytes, list[Reach]] = {}
     for one in chains:
-        by_key.setdefault(one.key, []).append(Reach(one.epoch, one.last_sequence))
+        by_key.setdefault(one.key, []).append(Reach(one.epoch, one.last_sequence, one.removed_to, one.removed))
     by_key.setdefault(newest_key, [])
     newest = list(by_key.items())[-MAX_DIRECTORY:]
     return [DeviceChains(name, key, tuple(reaches)) for key, reaches in newest]

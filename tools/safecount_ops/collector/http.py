@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi.exceptions import RequestValidationError
 
+from safecount.wire.uplink import CONTENT_TYPE
 from safecount_ops.collector.database import DatabaseUnavailable
 
 RETRY_AFTER_S = "30"
@@ -31,6 +32,11 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
 def body_of(content_type: str) -> dict[str, Any]:
     """What an operation that reads its body itself tells of it in the OpenAPI document."""
     return {"requestBody": {"required": True, "content": {content_type: {"schema": {"type": "string"}}}}}
+
+
+def cbor(content: bytes) -> Response:
+    """An answer in CBOR."""
+    return Response(content, media_type=CONTENT_TYPE)
 
 
 def make_app(title: str, body_s: float) -> FastAPI:

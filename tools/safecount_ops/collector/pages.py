@@ -79,6 +79,7 @@ def pages_router(pages: Pages) -> APIRouter:
     )
     _add_sessions(router, pages)
     _add_devices(router, pages)
+    _add_changes(router, pages)
     _add_oversight(router, pages)
     return router
 
@@ -116,7 +117,7 @@ def _add_sessions(router: APIRouter, pages: Pages) -> None:
 
 
 def _add_devices(router: APIRouter, pages: Pages) -> None:
-    see, change = Depends(_needs(pages, Right.SEE)), Depends(_needs(pages, Right.CHANGE))
+    see = Depends(_needs(pages, Right.SEE))
 
     @router.get("/")
     async def devices(
@@ -151,6 +152,10 @@ def _add_devices(router: APIRouter, pages: Pages) -> None:
         details = await pages.read(lambda at: fleet.details(at, name, now_s))
         most = max([count for _, count in details.days] + [1])
         return pages.render("device.html", person, one=one, details=details, most=most)
+
+
+def _add_changes(router: APIRouter, pages: Pages) -> None:
+    change = Depends(_needs(pages, Right.CHANGE))
 
     @router.post("/devices/{name}/release", openapi_extra=body_of(_FORM), status_code=303)
     async def release(request: Request, name: str, person: Annotated[Person, change]) -> Response:

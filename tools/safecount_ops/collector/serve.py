@@ -6,7 +6,7 @@ import signal
 import socket
 import ssl
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from typing import cast
 
@@ -25,6 +25,7 @@ from safecount_ops.collector.pages import Pages, pages_router
 from safecount_ops.collector.pam_passwords import PamPasswords
 from safecount_ops.collector.people import People
 from safecount_ops.collector.registry import Registry
+from safecount_ops.collector.retention import remove_old
 from safecount_ops.collector.rollout import RolloutWatch
 from safecount_ops.collector.settings import CollectorSettings, DevicePort, PeoplePort
 from safecount_ops.collector.web import device_app, people_app
@@ -150,32 +151,39 @@ def _serve(settings: CollectorSettings, listeners: list[socket.socket]) -> None:
         _server(settings, gate, clients)
         for gate, clients in zip(gates, (ssl.CERT_OPTIONAL, ssl.CERT_NONE), strict=True)
     ]
-    watch = RolloutWatch(database, settings.folder, settings.rollout)
+    watch, keep = RolloutWatch(database, settings.folder, settings.rollout), settings.retention
+    watches = [
+        _each(settings.rollout.look_s, watch.look),
+        _each(keep.look_s, lambda now_s: remove_old(database, keep.days, now_s)),
+    ]
     try:
-        asyncio.run(_run(servers, listeners, watch, settings.rollout.look_s))
+        asyncio.run(_run(servers, listeners, watches))
     finally:
         database.close()
 
 
-async def _run(servers: list[_Server], listeners: list[socket.socket], watch: RolloutWatch, look_s: float) -> None:
+async def _run(
+    servers: list[_Server], listeners: list[socket.socket], watches: list[Coroutine[None, None, None]]
+) -> None:
     def stop() -> None:
         for server in servers:
             server.should_exit = True
 
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop)
-    watching = asyncio.create_task(_watch(watch, look_s))
+    watching = [asyncio.create_task(one) for one in watches]
     await asyncio.gather(
         *(server.serve(sockets=[listener]) for server, listener in zip(servers, listeners, strict=True))
     )
-    watching.cancel()
+    for one in watching:
+        one.cancel()
 
 
-async def _watch(watch: RolloutWatch, look_s: float) -> None:
+async def _each(seconds: float, look: Callable[[int], object]) -> None:
     while True:
         with suppress(DatabaseUnavailable):
-            await asyncio.to_thread(watch.look, utc_now_s())
-        await asyncio.sleep(look_s)
+            await asyncio.to_thread(look, utc_now_s())
+        await asyncio.sleep(seconds)
 
 
 def _server(settings: CollectorSettings, app: Gate, clients: ssl.VerifyMode) -> _Server:

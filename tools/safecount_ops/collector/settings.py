@@ -9,7 +9,7 @@ from safecount.errors import UsageError
 
 SETTINGS_FILE = "collector.toml"
 
-Table = TypeVar("Table", "DevicePort", "PeoplePort", "Limits", "Login", "Rollout", "Where")
+Table = TypeVar("Table", "DevicePort", "PeoplePort", "Limits", "Login", "Rollout", "Retention", "Where")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +77,17 @@ class Rollout:
 
 
 @dataclass(frozen=True, slots=True)
+class Retention:
+    """How long envelopes stay: `days` after they came, if a controller has fetched them; 0: for good.
+
+    More than a year, so that nothing is removed that a device may still send once more. `look_s`: how often to look.
+    """
+
+    days: int = 400
+    look_s: int = 21_600
+
+
+@dataclass(frozen=True, slots=True)
 class Where:
     """Where the database is: `url` is that of PostgreSQL, `postgresql://user@host/name`; empty: SQLite in the folder."""
 
@@ -93,6 +104,7 @@ class CollectorSettings:
     limits: Limits = field(default_factory=Limits)
     login: Login = field(default_factory=Login)
     rollout: Rollout = field(default_factory=Rollout)
+    retention: Retention = field(default_factory=Retention)
     where: Where = field(default_factory=Where)
 
     @property
@@ -117,7 +129,7 @@ def read_settings(folder: Path) -> CollectorSettings:
         ) from error
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(f"The settings in {path} cannot be read: {error}.") from error
-    if unknown := content.keys() - {"devices", "people", "limits", "login", "rollout", "database"}:
+    if unknown := content.keys() - {"devices", "people", "limits", "login", "rollout", "retention", "database"}:
         raise UsageError(f"{path} has an unknown table: {min(unknown)}.")
     return CollectorSettings(
         folder.absolute(),
@@ -126,6 +138,7 @@ def read_settings(folder: Path) -> CollectorSettings:
         _table(content, "limits", Limits, path),
         _table(content, "login", Login, path),
         _table(content, "rollout", Rollout, path),
+        _table(content, "retention", Retention, path),
         _table(content, "database", Where, path),
     )
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, bindparam, func, select, tuple_
+from sqlalchemy import BigInteger, Connection, bindparam, case, func, select, tuple_
 
 from safecount.wire.envelope import Envelope
 from safecount.wire.errors import Reason
@@ -197,18 +197,26 @@ def _save(connection: Connection, devices: Iterable[_Device], now_s: int) -> Non
 def _save_chains(connection: Connection, one: _Device, now_s: int) -> None:
     for epoch in {new.header.epoch for new in one.new}:
         row = one.chains[epoch]
-        values = {"last_sequence": row.last_sequence, "last_digest": row.last_digest, "stored": row.stored}
+        values: dict[str, object] = {
+            "last_sequence": row.last_sequence,
+            "last_digest": row.last_digest,
+            "stored": row.stored,
+        }
         if row.number is not None:
-            connection.execute(_UPDATE_CHAIN, {"this": row.number, **values})
+            lowest = min(new.header.sequence for new in one.new if new.header.epoch == epoch)
+            connection.execute(_UPDATE_CHAIN, {"this": row.number, "before_new": lowest - 1, **values})
         else:
             made = {"device": one.number, "epoch": epoch, "key": row.key, "began_at": now_s, **values}
             row.number = connection.execute(chain.insert().returning(chain.c.number), made).scalar_one()
 
 
+_BEFORE_NEW = bindparam("before_new", type_=BigInteger())
+"""What came late has not been fetched, even if what follows it has."""
 _UPDATE_CHAIN = (
     chain.update()
     .where(chain.c.number == bindparam("this"))
     .values({name: bindparam(name) for name in ("last_sequence", "last_digest", "stored")})
+    .values(fetched_to=case((chain.c.fetched_to > _BEFORE_NEW, _BEFORE_NEW), else_=chain.c.fetched_to))
 )
 _UPDATE_DEVICE = (
     device.update()
@@ -247,4 +255,5 @@ def _envelope_row(owner: _Device, new: Envelope, now_s: int) -> dict[str, object
         "kind": int(new.header.kind),
         "received_at": now_s,
         "raw": new.raw,
+        "removed": False,
     }

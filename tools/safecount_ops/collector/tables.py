@@ -72,6 +72,9 @@ chain = Table(
     Column("last_digest", LargeBinary(32), nullable=False),
     Column("stored", BigInteger, nullable=False),  # how many of 1 to last_sequence are here
     Column("began_at", BigInteger, nullable=False),
+    Column("fetched_to", BigInteger, nullable=False, default=0),  # a controller has gone on from here
+    Column("removed_to", BigInteger, nullable=False, default=0),  # the highest sequence that was removed by age
+    Column("removed", BigInteger, nullable=False, default=0),  # how many were
     UniqueConstraint("device", "epoch"),
 )
 
@@ -84,7 +87,9 @@ envelope = Table(
     Column("previous", LargeBinary(32), nullable=False),
     Column("kind", Integer, nullable=False),
     Column("received_at", BigInteger, nullable=False),
-    Column("raw", LargeBinary, nullable=False),
+    Column("raw", LargeBinary, nullable=False),  # empty once it was removed by age
+    Column("removed", Boolean, nullable=False, default=False),
+    Index("envelope_by_age", "removed", "received_at"),
 )
 
 evidence = Table(

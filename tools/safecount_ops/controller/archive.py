@@ -1,39 +1,18 @@
 """The archive: every envelope as it came, with the keys it is checked against and what the collector did wrong.
 
-SQLite, append only: the file itself refuses to change or delete an envelope. Each page that was pulled is one
-transaction, on disk and synced when `keep` returns. Remembers at most MAX_FINDINGS findings, and counts those beyond.
+Each page that was pulled is one transaction, on disk and synced when `keep` returns. Remembers at most MAX_FINDINGS
+findings, and counts those beyond.
 """
 
-import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from pathlib import Path
-from typing import Any, Self
 
-from safecount.errors import SafecountError
 from safecount.wire.envelope import Envelope
+from safecount_ops.controller.archive_file import ArchiveFile
 
-SCHEMA_VERSION = 1
 MAX_FINDINGS = 10_000
 MAX_GAPS = 500
-_SCHEMA = """
-CREATE TABLE devices (device TEXT, key BLOB, first_seen_s INTEGER, compared_s INTEGER, PRIMARY KEY (device, key));
-CREATE TABLE envelopes (id INTEGER PRIMARY KEY, device TEXT, epoch INTEGER, sequence INTEGER, pulled_at_s INTEGER,
-                        raw BLOB NOT NULL, UNIQUE (device, epoch, sequence));
-CREATE TABLE claims (device TEXT, epoch INTEGER, last INTEGER, at_s INTEGER, PRIMARY KEY (device, epoch));
-CREATE TABLE findings (kind TEXT, device TEXT, epoch INTEGER, sequence INTEGER, at_s INTEGER, text TEXT, raw BLOB,
-                       UNIQUE (kind, device, epoch, sequence));
-CREATE TABLE state (findings_left_out INTEGER);
-INSERT INTO state VALUES (0);
-CREATE TRIGGER kept_as_it_came BEFORE UPDATE ON envelopes BEGIN SELECT RAISE(ABORT, 'append only'); END;
-CREATE TRIGGER kept_for_good BEFORE DELETE ON envelopes BEGIN SELECT RAISE(ABORT, 'append only'); END;
-"""
-
-
-class ArchiveError(SafecountError):
-    """The archive cannot be used. What was kept before is not harmed by it."""
 
 
 class Misdeed(Enum):
@@ -44,6 +23,7 @@ class Misdeed(Enum):
     OUT_OF_ORDER = "gave an envelope again, or out of order"
     FORK = "gave another envelope for a number than before, both signed by the device"
     WITHHELD = "did not give envelopes that it says it has"
+    REMOVED = "says that it has removed by age what was never fetched here"
     WITHDRAWN = "says that it has less than it said before"
     VANISHED = "does not name a device any more that it named before"
     UNREADABLE = "gave an answer that is none"
@@ -94,38 +74,30 @@ class Kept:
     untrusted: bytes
 
 
-class Archive:
-    """The archive at a path, made if it is not there."""
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """The envelopes of a chain up to a sequence are not kept any more: `digest` is the SHA-256 of the last of them, where it
+    was removed here; None where it had gone from the collector before it was ever fetched, and that is its word.
+    """
 
-    def __init__(self, path: Path, *, read_only: bool = False) -> None:
-        self._path = path
-        try:
-            if read_only:
-                self._db = sqlite3.connect(
-                    f"file:{path.absolute()}?mode=ro", uri=True, timeout=20, isolation_level=None
-                )
-            else:
-                self._db = sqlite3.connect(path, timeout=20, isolation_level=None)
-                self._create_once()
-            version = self._one("PRAGMA user_version")
-        except sqlite3.Error as error:
-            raise ArchiveError(f"The archive {path} cannot be used: {error}.") from error
-        if version != SCHEMA_VERSION:
-            raise ArchiveError(f"The archive {path} has format {version}; this program reads {SCHEMA_VERSION}.")
+    device: str
+    epoch: int
+    up_to: int
+    digest: bytes | None
+    at_s: int
 
-    def __enter__(self) -> Self:
-        return self
 
-    def __exit__(self, *exc: object) -> None:
-        self._db.close()
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """A device that is not pulled any more, and how many envelopes of it were deleted when (UTC seconds)."""
 
-    def _create_once(self) -> None:
-        if self._one("PRAGMA user_version") == 0 and not self._one("SELECT COUNT(*) FROM sqlite_master"):
-            self._path.chmod(0o600)
-            self._db.execute("PRAGMA page_size=32768")  # seven envelopes a page; at 4096 each would take two
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version={SCHEMA_VERSION}; COMMIT;")
-        self._db.execute("PRAGMA synchronous=FULL")
+    device: str
+    at_s: int
+    envelopes: int
+
+
+class Archive(ArchiveFile):
+    """What is kept, and what was removed on purpose."""
 
     def known_keys(self, device: str | None = None) -> list[KnownKey]:
         """The known keys of a device, or of all."""
@@ -194,24 +166,55 @@ class Archive:
             "SELECT device, epoch, SUM(n), MAX(last), MAX(claimed) FROM ("
             "SELECT device, epoch, COUNT(*) AS n, MAX(sequence) AS last, 0 AS claimed FROM envelopes "
             "GROUP BY device, epoch "
-            "UNION ALL SELECT device, epoch, 0, 0, last FROM claims) GROUP BY device, epoch ORDER BY device, epoch"
+            "UNION ALL SELECT device, epoch, 0, 0, last FROM claims "
+            "UNION ALL SELECT device, epoch, 0, up_to, 0 FROM removed) GROUP BY device, epoch ORDER BY device, epoch"
         )
         return [Chain(*row) for row in rows]
 
+    def removed(self, device: str, epoch: int) -> Removed | None:
+        """What was removed of a chain on purpose, if anything was."""
+        query = "SELECT device, epoch, up_to, digest, at_s FROM removed WHERE device = ? AND epoch = ?"
+        rows = self._rows(query, (device, epoch))
+        return Removed(*rows[0]) if rows else None
+
+    def accept_removed(self, device: str, epoch: int, up_to: int, at_s: int) -> None:
+        """Take the collector's word that it has removed what was never fetched here, up to a sequence."""
+        with self._transaction():
+            self._db.execute(
+                "INSERT INTO removed VALUES (?, ?, ?, NULL, ?) ON CONFLICT DO UPDATE SET "
+                "digest = NULL, at_s = excluded.at_s, up_to = excluded.up_to WHERE excluded.up_to > up_to",
+                (device, epoch, up_to, at_s),
+            )
+
+    def forgotten(self) -> list[Forgotten]:
+        """The devices that are not pulled any more."""
+        return [Forgotten(*row) for row in self._rows("SELECT device, at_s, envelopes FROM forgotten ORDER BY device")]
+
+    def kept_up_to(self, device: str, epoch: int, sequence: int) -> int:
+        """How many envelopes of a chain up to a sequence are kept, or were until they were removed here."""
+        here = self.removed(device, epoch)
+        below = here.up_to if here is not None else 0
+        query = "SELECT COUNT(*) FROM envelopes WHERE device = ? AND epoch = ? AND sequence > ? AND sequence <= ?"
+        return min(below, sequence) + self._one(query, (device, epoch, below, sequence))
+
     def gaps(self, device: str, epoch: int, last: int) -> list[tuple[int, int]]:
-        """The runs of sequences from 1 to `last` that are not kept, as (first, last); at most MAX_GAPS of them."""
-        place = (device, epoch, last)
+        """The runs of sequences up to `last` that are not kept and were not removed, as (first, last); at most MAX_GAPS."""
+        removed = self.removed(device, epoch)
+        below = removed.up_to if removed is not None else 0
+        place = (device, epoch, below, last)
         found: list[tuple[int, int]] = [
             (before + 1, sequence - 1)
             for before, sequence in self._rows(
-                "SELECT before, sequence FROM (SELECT sequence, LAG(sequence, 1, 0) OVER (ORDER BY sequence) AS before "
-                "FROM envelopes WHERE device = ? AND epoch = ? AND sequence <= ?) WHERE sequence > before + 1 "
-                "ORDER BY sequence LIMIT ?",
+                "SELECT before, sequence FROM (SELECT sequence, LAG(sequence, 1, ?3) OVER (ORDER BY sequence) AS before "
+                "FROM envelopes WHERE device = ?1 AND epoch = ?2 AND sequence > ?3 AND sequence <= ?4) "
+                "WHERE sequence > before + 1 ORDER BY sequence LIMIT ?5",
                 (*place, MAX_GAPS),
             )
         ]
         highest = self._one(
-            "SELECT COALESCE(MAX(sequence), 0) FROM envelopes WHERE device = ? AND epoch = ? AND sequence <= ?", place
+            "SELECT COALESCE(MAX(sequence), ?3) FROM envelopes "
+            "WHERE device = ?1 AND epoch = ?2 AND sequence > ?3 AND sequence <= ?4",
+            place,
         )
         if highest < last and len(found) < MAX_GAPS:
             found.append((highest + 1, last))
@@ -248,29 +251,3 @@ class Archive:
 
     def count(self) -> int:
         return self._one("SELECT COUNT(*) FROM envelopes")
-
-    def _rows(self, query: str, values: Iterable[object] = ()) -> list[tuple[Any, ...]]:
-        with self._translated():
-            return self._db.execute(query, tuple(values)).fetchall()
-
-    def _one(self, query: str, values: Iterable[object] = ()) -> int:
-        with self._translated():
-            return int(self._db.execute(query, tuple(values)).fetchone()[0])
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        with self._translated():
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._db.execute("COMMIT")
-            finally:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.Error as error:
-            raise ArchiveError(f"The archive {self._path} cannot be used: {error}.") from error

@@ -15,6 +15,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "export": ("controller.count_commands:export", "Write the table as CSV, JSON, Parquet or SQLite."),
     "mqtt": ("controller.mqtt_command:command", "Publish the newest counts by MQTT, for Home Assistant."),
     "report": ("controller.count_commands:report", "Write a report to look at."),
+    "remove-old": ("controller.removal_commands:remove_old", "Remove old envelopes, opened before, and old counts."),
+    "forget": ("controller.removal_commands:forget", "Remove for good all that is here of a device or site."),
+    "remember": ("controller.removal_commands:remember", "Pull a device again that was forgotten."),
     "verify": ("controller.pull_commands:verify_command", "Check the archive: what was removed, edited, reordered."),
 }
 

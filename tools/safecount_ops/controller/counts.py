@@ -94,6 +94,7 @@ class Counts:
                 path.chmod(0o600)
                 self._db.execute("PRAGMA journal_mode=WAL")
                 self._db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version={SCHEMA_VERSION}; COMMIT;")
+            self._db.execute("PRAGMA secure_delete=ON")  # what is removed is overwritten
             self._db.execute("PRAGMA synchronous=NORMAL")  # made anew from the archive if it were ever lost
             version = self._one("PRAGMA user_version")
         except sqlite3.Error as error:
@@ -182,6 +183,29 @@ class Counts:
 
     def count(self) -> int:
         return self._one("SELECT COUNT(*) FROM records")
+
+    def could_not_open(self) -> dict[tuple[str, int], int]:
+        """The first envelope of each chain (device, epoch) that may open yet, with a key that is not here."""
+        query = "SELECT device, epoch, MIN(sequence) FROM refusals WHERE code != ? GROUP BY device, epoch"
+        return {(device, epoch): first for device, epoch, first in self._rows(query, (int(Refusal.TOLD_TWICE),))}
+
+    def sites_of(self, device: str) -> list[str]:
+        """The sites that a device has told of."""
+        rows = self._rows("SELECT DISTINCT site FROM records WHERE device = ? ORDER BY site", (device,))
+        return [str(row[0]) for row in rows]
+
+    def devices_of(self, site: str) -> list[str]:
+        """The devices that have told of a site."""
+        rows = self._rows("SELECT DISTINCT device FROM records WHERE site = ? ORDER BY device", (site,))
+        return [str(row[0]) for row in rows]
+
+    def forget(self, device: str, epoch: int | None = None, up_to: int | None = None) -> None:
+        """Remove what a device has told, of one chain up to a sequence where they are given."""
+        for table in ("records", "refusals"):
+            self._rows(
+                f"DELETE FROM {table} WHERE device = ?1 AND (?2 IS NULL OR epoch = ?2 AND sequence <= ?3)",  # noqa: S608 - constants
+                (device, epoch, up_to),
+            )
 
     def try_refused_again(self) -> None:
         """Go back to the first envelope that was refused: a key that was missing may be here now."""

@@ -41,6 +41,7 @@ class Pulled:
     envelopes: int = 0
     new_keys: list[tuple[str, bytes]] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    left_out: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +69,12 @@ def pull(
     progress: Progress,
     *,
     least_free_bytes: int = LEAST_FREE_BYTES,
+    accept_removed: bool = False,
 ) -> Pulled:
     """Fetch all that is missing, while at least `least_free_bytes` are free at `folder`, where the archive lies.
+
+    `accept_removed`: believe a collector that says it has removed by age what was never fetched here, as for an archive
+    that is begun anew; else that is a finding.
 
     Raises:
         SafecountError: the collector cannot be reached, the disk is nearly full, or the list of devices has no end.
@@ -81,20 +86,28 @@ def pull(
                 f"Less than {least_free_bytes >> 20} MiB are free at {folder}: make room, and pull again."
             )
 
-    return _Pull(source, archive, room, now_s, progress).run()
+    return _Pull(source, archive, room, now_s, progress, accept_removed=accept_removed).run()
 
 
 class _Pull:
     """One pull; remembers what it came to, and the list of devices while it runs (bounded by MAX_DEVICES)."""
 
     def __init__(
-        self, source: Source, archive: Archive, room: Callable[[], None], now_s: int, progress: Progress
+        self,
+        source: Source,
+        archive: Archive,
+        room: Callable[[], None],
+        now_s: int,
+        progress: Progress,
+        *,
+        accept_removed: bool,
     ) -> None:
         self._source = source
         self._archive = archive
         self._room = room
         self._now_s = now_s
         self._progress = progress
+        self._accept_removed = accept_removed
         self._done = Pulled()
         self._to_come = 0
 
@@ -118,8 +131,8 @@ class _Pull:
         return self._done
 
     def _entries(self) -> Iterator[DeviceChains]:
-        """The collector's devices with their keys, which are taken note of."""
-        last, seen = None, 0
+        """The collector's devices with their keys, which are taken note of; those that were forgotten here are left out."""
+        last, seen, forgotten = None, 0, {one.device for one in self._archive.forgotten()}
         while True:
             try:
                 directory = self._source.directory(last)
@@ -131,6 +144,9 @@ class _Pull:
                 if seen > MAX_DEVICES or (last is not None and entry.device.encode() < last.encode()):
                     raise SafecountError("The collector's list of devices has no order or no end: nothing was pulled.")
                 last = entry.device
+                if entry.device in forgotten:
+                    self._done.left_out.add(entry.device)
+                    continue
                 if self._archive.learn(entry.device, entry.key, self._now_s):
                     self._done.new_keys.append((entry.device, entry.key))
                 yield entry
@@ -147,17 +163,32 @@ class _Pull:
                 _Place(device, epoch, reach.last_sequence),
                 f"now up to {reach.last_sequence}, before {said}",
             )
+        self._check_removed(device, reach)
         gaps = self._archive.gaps(device, epoch, reach.last_sequence)
         for first, last in gaps:
             self._run_of(device, epoch, key, first, last)
         if not gaps and reach.last_sequence:
             self._compare_last(device, epoch, key, reach.last_sequence)
-        if self._archive.raw(device, epoch, reach.last_sequence) is None and reach.last_sequence:
+        if self._lacks(device, epoch, reach.last_sequence) and reach.last_sequence > reach.removed_to:
             self._note(
                 Misdeed.WITHHELD,
                 _Place(device, epoch, reach.last_sequence),
                 f"says that the chain goes to {reach.last_sequence}",
             )
+
+    def _check_removed(self, device: str, reach: Reach) -> None:
+        """An honest collector removes only what a controller has fetched: what it says it removed must be kept here."""
+        lacking = reach.removed - self._archive.kept_up_to(device, reach.epoch, reach.removed_to)
+        if lacking > 0 and self._accept_removed:
+            self._archive.accept_removed(device, reach.epoch, reach.removed_to, self._now_s)
+        elif lacking > 0:
+            place = _Place(device, reach.epoch, reach.removed_to)
+            self._note(Misdeed.REMOVED, place, f"at least {lacking} envelopes of those up to {reach.removed_to}")
+
+    def _lacks(self, device: str, epoch: int, sequence: int) -> bool:
+        removed = self._archive.removed(device, epoch)
+        gone = removed is not None and sequence <= removed.up_to
+        return not gone and self._archive.raw(device, epoch, sequence) is None
 
     def _run_of(self, device: str, epoch: int, key: Ed25519PublicKey, first: int, last: int) -> None:
         """Ask for a run of missing envelopes, with the one before it once more."""

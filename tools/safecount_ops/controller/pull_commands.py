@@ -42,11 +42,12 @@ def collector(folder: Path, url: str, ca: Path, token_file: Path) -> None:
 
 @click.command("pull")
 @click.argument("folder", type=FOLDER)
-def pull_command(folder: Path) -> None:
+@click.option("--accept-removed", is_flag=True, help="Believe that age removed what was never fetched: a new archive.")
+def pull_command(folder: Path, *, accept_removed: bool) -> None:
     """Fetch what the archive in FOLDER lacks, verified. May be interrupted, and goes on where it stopped."""
     home = existing(folder)
     with CollectorClient(home.collector()) as source, Archive(home.archive) as archive, work_bar("Pull", 0) as bar:
-        done = pull(source, archive, folder, int(time.time()), bar)
+        done = pull(source, archive, folder, int(time.time()), bar, accept_removed=accept_removed)
     print("\n".join(pulled_text(done)))
     if done.findings:
         raise NotWhole("The collector is not honest, or is damaged: see `controller verify`.")
@@ -103,6 +104,10 @@ def pulled_text(done: Pulled) -> list[str]:
     ]
     if len(done.new_keys) > SHOWN:
         lines.append(f"... and {len(done.new_keys) - SHOWN} more new keys: see `controller devices`.")
+    lines += [
+        f"Left out, because it was forgotten here: {device}. To fetch it again: controller remember."
+        for device in sorted(done.left_out)[:SHOWN]
+    ]
     return lines + findings_text(done.findings)
 
 
@@ -127,6 +132,7 @@ def statement_text(statement: Statement) -> list[str]:
         f"  {chain.device}, epoch {chain.epoch}: kept up to {chain.last}, the collector has {chain.claimed}: pull again."
         for chain in behind[:SHOWN]
     ]
+    lines += removals_text(statement)
     lines += findings_text(statement.findings)
     open_keys = sorted({key.device for key in statement.keys if key.compared_s is None})
     if open_keys:
@@ -135,6 +141,21 @@ def statement_text(statement: Statement) -> list[str]:
             f"{', ...' if len(open_keys) > 3 else ''}): that these are your devices is the collector's word."
         )
     return lines
+
+
+def removals_text(statement: Statement) -> list[str]:
+    """What was removed on purpose, a line a chain or device."""
+    lines = [
+        f"  {_day(one.at_s)}: {one.device}, epoch {one.epoch}, removed up to envelope {one.up_to}"
+        + (", which the next one follows." if one.digest else ", before it was fetched: that is the collector's word.")
+        for one in statement.removed[:SHOWN]
+    ]
+    if len(statement.removed) > SHOWN:
+        lines.append(f"  ... and {len(statement.removed) - SHOWN} more.")
+    return lines + [
+        f"  {_day(one.at_s)}: {one.device} was forgotten, with {one.envelopes} envelopes."
+        for one in statement.forgotten
+    ]
 
 
 def findings_text(findings: list[Finding] | tuple[Finding, ...]) -> list[str]:

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from safecount.wire.chain import Link, next_link, start_of
 from safecount.wire.envelope import EnvelopeHeader, parse_envelope
 from safecount.wire.errors import UntrustedInput
-from safecount_ops.controller.archive import Archive, Chain, Finding, Kept, KnownKey
+from safecount_ops.controller.archive import Archive, Chain, Finding, Forgotten, Kept, KnownKey, Removed
 
 MAX_FLAWS = 1000
 
@@ -54,6 +54,8 @@ class Statement:
     faults_left_out: int
     findings: tuple[Finding, ...]
     findings_left_out: int
+    removed: tuple[Removed, ...]
+    forgotten: tuple[Forgotten, ...]
 
     @property
     def whole(self) -> bool:
@@ -65,12 +67,15 @@ def verify(archive: Archive, progress: Callable[[int], None]) -> Statement:
     """Check every chain; `progress` is called with the number of envelopes checked so far."""
     chains, keys = archive.chains(), archive.known_keys()
     faults: list[Fault] = []
+    removed: list[Removed] = []
     left_out = checked = 0
     for chain in chains:
         known = [Ed25519PublicKey.from_public_bytes(key.key) for key in keys if key.device == chain.device]
-        for fault, seen in check_chain(
-            chain.device, chain.epoch, archive.in_chain_order(chain.device, chain.epoch), known
-        ):
+        gone = archive.removed(chain.device, chain.epoch)
+        if gone is not None:
+            removed.append(gone)
+        kept = archive.in_chain_order(chain.device, chain.epoch)
+        for fault, seen in check_chain(chain.device, chain.epoch, kept, known, gone):
             checked += seen
             progress(checked)
             if fault is not None and len(faults) < MAX_FLAWS:
@@ -85,22 +90,31 @@ def verify(archive: Archive, progress: Callable[[int], None]) -> Statement:
         left_out,
         tuple(archive.findings()),
         archive.findings_left_out(),
+        tuple(removed),
+        tuple(archive.forgotten()),
     )
 
 
 def check_chain(
-    device: str, epoch: int, kept: Iterator[Kept], keys: Sequence[Ed25519PublicKey]
+    device: str,
+    epoch: int,
+    kept: Iterator[Kept],
+    keys: Sequence[Ed25519PublicKey],
+    removed: Removed | None = None,
 ) -> Iterator[tuple[Fault | None, int]]:
     """Faults of one chain as they are found, each with 1 where it has been an envelope (0 for a gap before one).
 
     An envelope that was edited, or is in another's place, counts as the link of its own number: the next one shows
-    whether it stood there before.
+    whether it stood there before. What was `removed` on purpose is no fault, and the first one behind it must follow it.
     """
     last: Link | None = start_of(epoch)
-    before = 0
+    before, gone_to = 0, 0 if removed is None else removed.up_to
     for one in kept:
+        if before < gone_to < one.sequence:
+            before, last = gone_to, _link_of(removed)
         if one.sequence > before + 1:
-            yield Fault(Flaw.REMOVED, device, epoch, before + 1, one.sequence - 1), 0
+            if one.sequence > gone_to:
+                yield Fault(Flaw.REMOVED, device, epoch, before + 1, one.sequence - 1), 0
             last = None
         header = _signed_header(one.untrusted, keys)
         if header is None:
@@ -116,6 +130,13 @@ def check_chain(
             yield None, 1
             last = next_link(header, one.untrusted)
         before = one.sequence
+
+
+def _link_of(removed: Removed | None) -> Link | None:
+    """What the next envelope must follow, where it is known."""
+    if removed is None or removed.digest is None:
+        return None
+    return Link(removed.epoch, removed.up_to, removed.digest)
 
 
 def _signed_header(untrusted: bytes, keys: Sequence[Ed25519PublicKey]) -> EnvelopeHeader | None:

@@ -1,0 +1,161 @@
+"""What leaves the database: the contents of old envelopes by themselves, and all of a device or tenant by command.
+
+Of an envelope that age has removed, its digest, that of the one before it and the time it came stay: so a chain can
+still be followed, a fork is still seen, and who sends it again gets its receipt (docs/adr/0033-what-is-removed.md).
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from enum import Enum
+
+from sqlalchemy import Connection, Select, case, func, literal, select, tuple_
+
+from safecount.errors import UsageError
+from safecount_ops.collector import audit
+from safecount_ops.collector.database import Database
+from safecount_ops.collector.limits import of_device
+from safecount_ops.collector.registry import DEFAULT_TENANT
+from safecount_ops.collector.tables import (
+    chain,
+    device,
+    envelope,
+    evidence,
+    exclusion,
+    health,
+    keyset,
+    person,
+    reset_order,
+    rollout_stop,
+    session,
+    tenant,
+    token,
+)
+
+DAY_S = 86_400
+_A_TRANSACTION = 500
+"""Envelopes: two megabytes, so that devices wait for a moment only."""
+
+
+def remove_old(database: Database, days: int, now_s: int) -> int:
+    """Remove the contents of envelopes that came more than `days` ago and that a controller has fetched; how many.
+
+    One entry of the audit log for each tenant and transaction. 0 days: nothing is removed.
+    """
+    removed = 0
+    while days and (portion := _remove_portion(database, now_s - days * DAY_S, now_s)):
+        removed += portion
+    return removed
+
+
+def _remove_portion(database: Database, before_s: int, now_s: int) -> int:
+    old = (~envelope.c.removed) & (envelope.c.received_at < before_s) & (envelope.c.sequence <= chain.c.fetched_to)
+    query = (
+        select(envelope.c.chain, envelope.c.sequence, device.c.tenant, device.c.name)
+        .join(chain, envelope.c.chain == chain.c.number)
+        .join(device, chain.c.device == device.c.number)
+        .where(old)
+        .order_by(envelope.c.received_at)
+        .limit(_A_TRANSACTION)
+    )
+    with database.reading() as connection:  # nobody is kept waiting when there is nothing to do
+        if connection.execute(query.limit(1)).one_or_none() is None:
+            return 0
+    with database.writing() as connection:
+        database.lock(connection, "retention")
+        rows = connection.execute(query).all()
+        places = [(row.chain, row.sequence) for row in rows]
+        gone = envelope.update().where(tuple_(envelope.c.chain, envelope.c.sequence).in_(places))
+        connection.execute(gone.values(raw=b"", removed=True))
+        for number, count in Counter(row.chain for row in rows).items():
+            last = max(row.sequence for row in rows if row.chain == number)
+            further = case((chain.c.removed_to < last, last), else_=chain.c.removed_to)
+            counted = {"removed": chain.c.removed + count, "removed_to": further}
+            connection.execute(chain.update().where(chain.c.number == number).values(counted))
+        for owner in sorted({row.tenant for row in rows}):
+            names = [row.name for row in rows if row.tenant == owner]
+            told = f"{len(names)} envelopes of {len(set(names))} devices, older than {(now_s - before_s) // DAY_S} days"
+            audit.append(database, connection, audit.Act(now_s, "collector", "remove-old", told, owner))
+    return len(rows)
+
+
+class Whose(Enum):
+    """What can be erased as a whole."""
+
+    DEVICE = "device"
+    TENANT = "tenant"
+
+    def devices(self, name: str) -> Select[tuple[int]]:
+        """The numbers of its devices."""
+        return select(device.c.number).where((device.c.name if self is Whose.DEVICE else device.c.tenant) == name)
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """What there is of a device, or of all devices of a tenant. Times are UTC seconds, None without an envelope."""
+
+    whose: Whose
+    name: str
+    tenant: str
+    devices: int
+    envelopes: int
+    first_s: int | None
+    last_s: int | None
+
+    def __str__(self) -> str:
+        return f"{self.whose.value.capitalize()} {self.name}: {self.envelopes} envelopes of {self.devices} devices"
+
+
+def holding(connection: Connection, whose: Whose, name: str) -> Holding:
+    """What there is of the device or tenant of that name; UsageError if there is none."""
+    owner_of_device = select(device.c.tenant).where(device.c.name == name)
+    known = owner_of_device if whose is Whose.DEVICE else select(tenant.c.name).where(tenant.c.name == name)
+    owner = connection.execute(known).scalar_one_or_none()
+    if owner is None:
+        raise UsageError(f"There is no {whose.value} {name} here.")
+    devices = connection.execute(select(func.count()).select_from(whose.devices(name).subquery())).scalar_one()
+    at = envelope.c.received_at
+    query = select(func.count(), func.min(at), func.max(at)).join(chain, envelope.c.chain == chain.c.number)
+    count, first, last = connection.execute(query.where(chain.c.device.in_(whose.devices(name)))).one()
+    return Holding(whose, name, owner, devices, count, first, last)
+
+
+def erase(database: Database, whose: Whose, name: str, now_s: int, who: str) -> tuple[Holding, audit.Head]:
+    """Remove all that there is of a device or tenant, for good: what it was, and the audit log's entry of it.
+
+    The log keeps the names that it has. A device must be enrolled anew before anything of it is taken again.
+
+    Raises:
+        UsageError: there is none of that name.
+    """
+    with database.writing() as connection:
+        for lock in ("registry", "retention"):
+            database.lock(connection, lock)
+        connection.execute(whose.devices(name).with_for_update()).all()  # nobody stores in between
+        held = holding(connection, whose, name)
+        _erase_devices(connection, whose.devices(name))
+        if whose is Whose.TENANT:
+            _erase_tenant(connection, name)
+        head = audit.append(database, connection, audit.Act(now_s, who, "erase", str(held), held.tenant))
+    database.scrub()
+    return held, head
+
+
+def _erase_devices(connection: Connection, numbers: Select[tuple[int]]) -> None:
+    named = select(literal(of_device("")) + device.c.name).where(device.c.number.in_(numbers))
+    connection.execute(exclusion.delete().where(exclusion.c.subject.in_(named)))
+    chains = select(chain.c.number).where(chain.c.device.in_(numbers))
+    connection.execute(envelope.delete().where(envelope.c.chain.in_(chains)))
+    for table in (health, evidence, reset_order, chain):
+        connection.execute(table.delete().where(table.c.device.in_(numbers)))
+    connection.execute(device.delete().where(device.c.number.in_(numbers)))
+
+
+def _erase_tenant(connection: Connection, name: str) -> None:
+    people = select(person.c.name).where(person.c.tenant == name)
+    connection.execute(session.delete().where(session.c.person.in_(people)))
+    for table in (person, token, keyset, rollout_stop):
+        connection.execute(table.delete().where(table.c.tenant == name))
+    if name == DEFAULT_TENANT:  # the one that enrolled devices come to stays, as a new one
+        connection.execute(tenant.update().where(tenant.c.name == name).values(root_key=None))
+    else:
+        connection.execute(tenant.delete().where(tenant.c.name == name))
