@@ -17,6 +17,7 @@ PACKAGES = {
     "sfdisk": "fdisk",
     "wpa_supplicant": "wpasupplicant",
     "ip": "iproute2",
+    "node": "nodejs",
     "nsenter": "util-linux",
     "unshare": "util-linux",
     "testssl": "testssl.sh",

@@ -98,15 +98,19 @@ def test_it_finds_one_that_is_started_later_or_again(tmp_path: Path) -> None:
             state_after(link, Wifi.UNKNOWN)
 
 
-def test_what_was_heard_of_another_network_is_forgotten(supplicant: Supplicant, tmp_path: Path) -> None:
+def test_what_the_service_of_another_network_says_counts_no_more(tmp_path: Path) -> None:
     with WifiLink(tmp_path / "wlan0", 0.05) as link:
-        state_after(link, Wifi.SEARCHING)
-        supplicant.tell(WRONG_KEY)
-        state_after(link, Wifi.WRONG_PASSWORD)
-        link.forget()
-        assert link.state is Wifi.UNKNOWN
-        time.sleep(0.1)
-        state_after(link, Wifi.SEARCHING)
+        with Supplicant(tmp_path / "wlan0") as before:
+            state_after(link, Wifi.SEARCHING)
+            before.tell(CONNECTED)
+            state_after(link, Wifi.JOINED)
+            link.forget()
+            until_s = time.monotonic() + 0.3
+            while time.monotonic() < until_s:
+                link.look()
+                assert link.state is Wifi.UNKNOWN, "it is still joined to the network before"
+        with Supplicant(tmp_path / "wlan0"):
+            state_after(link, Wifi.SEARCHING)
 
 
 def test_a_flood_is_taken_in_bounded_looks(supplicant: Supplicant, tmp_path: Path) -> None:

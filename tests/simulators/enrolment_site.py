@@ -57,7 +57,7 @@ class Site:
         while text not in self.heard:
             assert time.monotonic() < until_s, f"not heard: {text}; heard: {self.heard}"
             try:
-                self.heard += os.read(self.terminal, 4096).decode()
+                self.heard += os.read(self.terminal, 4096).decode("ascii", "replace")
             except BlockingIOError:
                 time.sleep(0.02)
         self.heard = self.heard.split(text, 1)[1]

@@ -52,8 +52,11 @@ class Supplicant:
             self.status = _COMPLETED
         elif event == LOST:
             self.status = _SCANNING
-        for address in self.attached:
-            self._socket.sendto(b"<3>" + event.encode(), address)
+        for address in tuple(self.attached):
+            try:
+                self._socket.sendto(b"<3>" + event.encode(), address)
+            except ConnectionRefusedError:  # who listened has gone
+                self.attached.remove(address)
 
     def _serve(self) -> None:
         while True:

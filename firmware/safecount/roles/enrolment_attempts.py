@@ -18,6 +18,8 @@ from safecount.wire.fleet import Fleet
 from safecount.wire.site_code import SiteCode
 from safecount.wire.values import ClockQuality
 
+ADDRESS_WITHIN_S = 5.0
+
 
 class EnrolmentAttempts:
     """Remembers one code that was given here, or one fleet whose collector is asked for it, and when that is tried next.
@@ -57,6 +59,10 @@ class EnrolmentAttempts:
         """The event by which this state is left for another attempt, once its time has come."""
         event = Event.ASK_DUE if self._fleet else Event.RETRY_DUE
         return event if (state, event) in TABLE and time.monotonic() >= self._due_s else None
+
+    def hurry(self) -> None:
+        """There is a network now: no need to wait for longer than it takes to give an address."""
+        self._due_s = min(self._due_s, time.monotonic() + ADDRESS_WITHIN_S)
 
     def run(self) -> Event:
         """Make an attempt; what became of it."""

@@ -15,21 +15,22 @@ from safecount.edges.identity import Identity, load_identity
 from safecount.edges.serial_console import SerialConsole
 from safecount.edges.small_file import WatchedFiles, read_small
 from safecount.edges.systemd import ServiceManager, StopRequest
-from safecount.edges.wifi_file import WIFI_INTERFACE, put_wifi
+from safecount.edges.wifi_file import WIFI_INTERFACE
 from safecount.edges.wifi_link import WifiLink
 from safecount.provisioning.enrolment_flow import TABLE, TOLD, Event, Owner, Refusal, State, judge, step
 from safecount.roles.enrolling import knows_zone
 from safecount.roles.enrolment_attempts import EnrolmentAttempts
-from safecount.roles.enrolment_lamp import REFUSED_SHOWN_S, leave_refusal, leave_state
+from safecount.roles.enrolment_teller import EnrolmentTeller
 from safecount.roles.factory_reset import FactoryReset
 from safecount.roles.reset_wishes import ResetWishes
 from safecount.roles.setup_opening import SetupOpening
+from safecount.roles.wifi_desk import WifiDesk
 from safecount.settings import Settings, read_settings
 from safecount.wire.enrolment import encode_label
 from safecount.wire.errors import UntrustedInput
 from safecount.wire.fleet import FLEET_PREFIX, MAX_FLEET_CHARACTERS, parse_fleet
 from safecount.wire.site_code import MAX_SITE_CODE_CHARACTERS, SITE_CODE_PREFIX
-from safecount.wire.wifi_code import MAX_WIFI_CHARACTERS, WIFI_PREFIX, parse_wifi
+from safecount.wire.wifi_code import MAX_WIFI_CHARACTERS, WIFI_PREFIX
 
 LOOK_EVERY_S = 0.25
 RENEWAL_EVERY_S = 3600.0
@@ -93,29 +94,28 @@ class _Ears:
 
 
 class _ProvisionProcess:
-    """Remembers the state, the one code that it was given, and until when the lamp tells of one that was refused."""
+    """Remembers the state, and what its parts do."""
 
     def __init__(self, settings: Settings, identity: Identity, ears: _Ears) -> None:
         self._settings = settings
         self._identity = identity
         self._console = ears.console
         self._inbox = ears.inbox
-        self._wifi = ears.wifi
         self._state = State.ENROLLED if settings.folders.site_file.exists() else State.BLANK
-        self._attempts = EnrolmentAttempts(settings, identity, lambda: ears.wifi.state)
+        self._teller = EnrolmentTeller(ears.console, settings.folders.enrolment_file, self._state)
+        self._wifi = WifiDesk(settings.folders, identity.serial, ears.wifi, self._teller)
+        self._attempts = EnrolmentAttempts(settings, identity, lambda: self._wifi.state)
         self._boot_file = Path(settings.provision.boot_file)
         self._boot_watch = WatchedFiles(self._boot_file)
         self._button = ears.button
         self._reset = FactoryReset(settings.folders)
         self._over = False
-        self._wishes = ResetWishes(settings.folders, identity.device, self._say)
+        self._wishes = ResetWishes(settings.folders, identity.device, self._teller.say)
         self._renewal_due_s = 0.0
-        self._refusal_until_s: float | None = None
-        self._setup = SetupOpening(settings, identity, self._say)
+        self._setup = SetupOpening(settings, identity, self._teller.say)
 
     def run(self, manager: ServiceManager, stop: StopRequest) -> None:
         """Until asked to stop, or the device has been reset and has other keys."""
-        leave_state(self._settings.folders.enrolment_file, self._state)
         self._take_lines(_read(self._attempts.kept))  # a code that was taken before the power went
         while not (self._over or stop.wait(LOOK_EVERY_S)):
             manager.alive()
@@ -125,13 +125,10 @@ class _ProvisionProcess:
                 continue
             if self._boot_watch.changed():
                 self._take_card()
-            for line in self._console.lines() if self._console else ():
-                self._hear(line.strip())
-            for text in self._inbox.texts() if self._inbox else ():
-                self._see(text)
+            self._listen()
             if self._wifi.look():
-                self._say(f"wifi: {self._wifi.state.value}")
-            self._end_refusal()
+                self._attempts.hurry()
+            self._teller.look()
             self._setup.look(presses)
             if again := self._attempts.due(self._state):
                 self._move(again)
@@ -141,13 +138,22 @@ class _ProvisionProcess:
                 self._renewal_due_s = time.monotonic() + RENEWAL_EVERY_S
                 self._attempts.renew_if_due()
 
+    def _listen(self) -> None:
+        for said in self._console.heard() if self._console else ():
+            if isinstance(said, bytes):
+                self._wifi.answer_improv(said)
+            else:
+                self._hear(said.strip())
+        for text in self._inbox.texts() if self._inbox else ():
+            self._see(text)
+
     def _hear(self, line: str) -> None:
         if line.startswith(WIFI_PREFIX):
-            self._join(line)
+            self._wifi.join(line)
         elif line.startswith(SITE_CODE_PREFIX):
             self._take(line)
         elif line.startswith(FLEET_PREFIX):
-            self._say("A fleet's line is taken from the card alone.")
+            self._teller.say("A fleet's line is taken from the card alone.")
         elif line:
             word, _, rest = line.partition(" ")
             self._obey(word, rest.strip())
@@ -162,34 +168,34 @@ class _ProvisionProcess:
             case "reset" if rest == self._identity.serial:
                 self._forget("it was told so here")
             case "reset":
-                self._say(f"To make the device forget its owner, say: reset {self._identity.serial}")
+                self._teller.say(f"To make the device forget its owner, say: reset {self._identity.serial}")
             case "status":
-                self._say(f"{self._state.value}: {TOLD[self._state]}")
-                self._say(f"wifi: {self._wifi.state.value}")
+                self._teller.say(f"{self._state.value}: {TOLD[self._state]}")
+                self._wifi.tell()
             case "serial":
-                self._say(self._identity.serial)
+                self._teller.say(self._identity.serial)
             case "setup":
                 self._setup.open_told()
             case "label" if self._state is State.BLANK:
-                self._say(encode_label(self._identity.label))
+                self._teller.say(encode_label(self._identity.label))
             case "label":
-                self._say("The label is told only before the device is enrolled.")
+                self._teller.say("The label is told only before the device is enrolled.")
             case "help":
                 for each in HELP:
-                    self._say(each)
+                    self._teller.say(each)
             case _:
-                self._say("There is no such command; `help` tells which there are.")
+                self._teller.say("There is no such command; `help` tells which there are.")
 
     def _forget(self, why: str) -> None:
         """Forget the owner; this process then goes on with other keys."""
         try:
             self._reset.run(self._on_the_card())
         except OSError:
-            self._say(TOLD[State.DISK_FAILED])
+            self._teller.say(TOLD[State.DISK_FAILED])
             self._over = self._reset.is_begun  # then it goes on before anything else is done
             return
         self._move(Event.RESET)
-        self._say(f"The device is reset: {why}.")
+        self._teller.say(f"The device is reset: {why}.")
         self._over = True
 
     def _on_the_card(self) -> bytes:
@@ -205,7 +211,7 @@ class _ProvisionProcess:
         lines = untrusted.decode("utf-8", "replace").splitlines()
         for line in sorted(lines, key=lambda line: line.startswith(FLEET_PREFIX)):  # this device's own code comes first
             if line.startswith(WIFI_PREFIX):
-                self._join(line.strip())
+                self._wifi.join(line.strip())
             elif line.startswith(FLEET_PREFIX):
                 self._belong(line)
             elif line.strip() and self._state is not State.ENROLLED:
@@ -218,58 +224,30 @@ class _ProvisionProcess:
         try:
             fleet = parse_fleet(untrusted)
         except UntrustedInput as refused:
-            self._refuse(f"The fleet's line on the card: {refused}")
+            self._teller.refuse(f"The fleet's line on the card: {refused}")
             return
         self._attempts.use_fleet(fleet)
         self._move(Event.FLEET_FOUND)
-
-    def _join(self, untrusted: str) -> None:
-        """Another Wi-Fi network; the device's own service joins it when the file has changed."""
-        try:
-            put_wifi(self._settings.folders.wifi, parse_wifi(untrusted), self._settings.folders.wifi_control)
-        except UntrustedInput as refused:
-            self._refuse(str(refused))
-        except OSError:
-            self._refuse(TOLD[State.DISK_FAILED])
-        else:
-            self._wifi.forget()
-            self._say("The Wi-Fi network is kept, and joined when it is in reach.")
 
     def _take(self, untrusted: str) -> None:
         identity = self._identity
         code = judge(untrusted, self._state, Owner(identity.serial, identity.secret, self._attempts.now_s()))
         if isinstance(code, Refusal):
-            self._refuse(code.value)
+            self._teller.refuse(code.value)
             return
         if not knows_zone(code):
-            self._refuse("The code's time zone is not known here: make a new code.")
+            self._teller.refuse("The code's time zone is not known here: make a new code.")
             return
         try:
             self._attempts.use_code(code, untrusted)
         except OSError:
-            self._refuse(TOLD[State.DISK_FAILED])
+            self._teller.refuse(TOLD[State.DISK_FAILED])
             return
         self._move(Event.CODE_TAKEN)
 
-    def _refuse(self, sentence: str) -> None:
-        self._say(f"refused: {sentence}")
-        leave_refusal(self._settings.folders.enrolment_file)
-        self._refusal_until_s = time.monotonic() + REFUSED_SHOWN_S
-
-    def _end_refusal(self) -> None:
-        if self._refusal_until_s is not None and time.monotonic() >= self._refusal_until_s:
-            self._refusal_until_s = None
-            leave_state(self._settings.folders.enrolment_file, self._state)
-
     def _move(self, event: Event) -> None:
         self._state = step(self._state, event)
-        self._refusal_until_s = None
-        leave_state(self._settings.folders.enrolment_file, self._state)
-        self._say(f"{self._state.value}: {TOLD[self._state]}")
-
-    def _say(self, sentence: str) -> None:
-        if self._console:
-            self._console.say(sentence)
+        self._teller.show(self._state)
 
 
 def _read(path: Path) -> bytes:

@@ -10,6 +10,7 @@ MAX_WIFI_CHARACTERS = 256
 NAME_MAX_BYTES = 32
 PASSWORD_MIN, PASSWORD_MAX = 8, 63
 _FIELD = re.compile(r"([A-Z]):((?:[^\\;:,\"]|\\[\\;:,\"])*);", re.ASCII)
+_PASSWORD_RULE = f"The Wi-Fi's password must have {PASSWORD_MIN} to {PASSWORD_MAX} ASCII characters."
 _KINDS = {"WPA", "SAE", "nopass"}
 
 
@@ -34,14 +35,20 @@ def parse_wifi(untrusted: str) -> WifiCode:
         raise UntrustedInput(
             Reason.MALFORMED, "This is no Wi-Fi code: those are such as WIFI:T:WPA;S:name;P:password;;"
         )
-    name, password, kind = fields["S"], fields.get("P", ""), fields.get("T", "nopass")
-    if not (1 <= len(name.encode("utf-8", "replace")) <= NAME_MAX_BYTES and name.isprintable()):
-        raise UntrustedInput(Reason.BAD_FIELD, f"The Wi-Fi's name must have 1 to {NAME_MAX_BYTES} bytes.")
+    kind = fields.get("T", "nopass")
     if kind not in _KINDS:
         raise UntrustedInput(Reason.BAD_FIELD, "The Wi-Fi must be of the kind WPA, SAE or nopass: no other is joined.")
-    if kind == "nopass":
-        password = ""
-    elif not (PASSWORD_MIN <= len(password) <= PASSWORD_MAX and password.isascii() and password.isprintable()):
-        least, most = PASSWORD_MIN, PASSWORD_MAX
-        raise UntrustedInput(Reason.BAD_FIELD, f"The Wi-Fi's password must have {least} to {most} ASCII characters.")
-    return WifiCode(name, password, fields.get("H") == "true")
+    password = "" if kind == "nopass" else fields.get("P", "")
+    if kind != "nopass" and not password:
+        raise UntrustedInput(Reason.BAD_FIELD, _PASSWORD_RULE)
+    return checked_network(fields["S"], password, hidden=fields.get("H") == "true")
+
+
+def checked_network(name: str, password: str, *, hidden: bool = False) -> WifiCode:
+    """The network of that name; UntrustedInput (BAD_FIELD) for one that cannot be. `password` is "" for one without."""
+    if not (1 <= len(name.encode("utf-8", "replace")) <= NAME_MAX_BYTES and name.isprintable()):
+        raise UntrustedInput(Reason.BAD_FIELD, f"The Wi-Fi's name must have 1 to {NAME_MAX_BYTES} bytes.")
+    fits = PASSWORD_MIN <= len(password) <= PASSWORD_MAX and password.isascii() and password.isprintable()
+    if password and not fits:
+        raise UntrustedInput(Reason.BAD_FIELD, _PASSWORD_RULE)
+    return WifiCode(name, password, hidden)
