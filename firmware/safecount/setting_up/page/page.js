@@ -9,7 +9,7 @@ const SIDES = { right: "to the right", left: "to the left", down: "downwards", u
 const $ = (id) => document.getElementById(id);
 
 let token = sessionStorage.getItem(TOKEN) ?? "";
-let lines = [], serial = 0, scene = 0, known = null, draft = null, sending = 0;
+let lines = [], serial = 0, scene = 0, known = null, draft = null, sending = 0, sent = null;
 
 class Refused extends Error {
   constructor(status, text) { super(text); this.status = status; }
@@ -68,15 +68,26 @@ function change(now, done) {
   if (done) sendDraft();
 }
 
-async function sendDraft() {
+function sendDraft() {
   clearTimeout(draft);
+  draft = null;
   if (doorless() >= 0) return say("Every line needs the name of its door.");
-  draft = setTimeout(async () => {
-    draft = null;
-    sending++;
-    await post("lines", { lines: lines.map(({ door, start, end, in_side }) => ({ door, start, end, in_side })) });
-    sending--;
-  }, 150);
+  draft = setTimeout(sendNow, 150);
+}
+
+function sendNow() {
+  clearTimeout(draft);
+  draft = null;
+  sending++;
+  sent = post("lines", { lines: lines.map(({ door, start, end, in_side }) => ({ door, start, end, in_side })) });
+  sent.finally(() => sending--);
+}
+
+// What is about the lines goes out behind the last change of them.
+async function afterLines(what, done) {
+  if (draft !== null) sendNow();
+  await sent;
+  return post("do", { what }, done);
 }
 
 const stage = new Stage($("silhouette"), $("lines"), change, () => lines.length < MAX_LINES);
@@ -283,9 +294,9 @@ $("add").addEventListener("click", () => {
   change([...lines, { door: "", start: [at, 150], end: [at, 850], in_side: "right", fresh: true }], true);
   $("line-list").lastElementChild.querySelector(".door").select();
 });
-$("save").addEventListener("click", () => post("do", { what: "save" }, "The lines are saved: the site counts with them from now on."));
+$("save").addEventListener("click", () => afterLines("save", "The lines are saved: the site counts with them from now on."));
 $("levels").addEventListener("change", (event) => post("level", { level: Number(event.target.value) }, "Less is shown from now on."));
-$("round-start").addEventListener("click", () => post("do", { what: "start-round" }, "The round has begun."));
+$("round-start").addEventListener("click", () => afterLines("start-round", "The round has begun."));
 $("round-undo").addEventListener("click", () => post("do", { what: "undo-press" }, "The last press is taken back."));
 $("round-drop").addEventListener("click", () => post("do", { what: "drop-round" }, "The round is dropped."));
 $("round-finish").addEventListener("click", () => post("do", { what: "finish-round" }, "The round is finished."));
