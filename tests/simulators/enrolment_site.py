@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from safecount.edges.identity import load_identity
 from safecount.wire.enrolment import Label, encode_label
 from safecount_ops.__main__ import main
-from safecount_ops.enrolment.tokens import Tokens
+from simulators.bare_collector import bare_collector
 from simulators.collector import MemoryCollector
 from simulators.device import KEYSET, DeviceFolder
 from simulators.est_collector import DeviceCa, EstCollector
@@ -68,7 +68,7 @@ def enrolment_site(tmp_path: Path) -> Iterator[Site]:
     (tmp_path / "keys").mkdir()
     authority = Authority(tmp_path / "keys")
     others = LoopbackCollector(MemoryCollector(signing_key("device").public_key()), KEYSET)
-    collector = EstCollector(DeviceCa(authority), Tokens.in_folder(tmp_path), others)
+    collector = EstCollector(DeviceCa(authority), bare_collector(tmp_path), others)
     root = signing_key("root").public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     (tmp_path / "root.pub").write_bytes(root)
     ours, theirs = pty.openpty()

@@ -21,9 +21,11 @@ from safecount.wire.fleet import parse_fleet
 from safecount.wire.reset_order import verify_reset
 from safecount.wire.site_code import Side, parse_site_code, sign_site_code
 from safecount.wire.values import Profile
+from safecount_ops.collector.database import Database
 from safecount_ops.enrolment.est import EstServer
 from safecount_ops.enrolment.fleet_list import MAX_LIST_BYTES, parse_list, sign_list
 from safecount_ops.enrolment.tokens import Tokens, Verdict
+from simulators.bare_collector import bare_collector
 from simulators.enrolment import site_code
 from simulators.est_collector import DeviceCa
 from simulators.fleet_desk import HEAD, FleetDesk, row_of
@@ -49,7 +51,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> FleetDesk:
 @pytest.fixture
 def desk(made: FleetDesk) -> FleetDesk:
     """Its collector has taken no list."""
-    (made.collector / "enrolment.db").unlink(missing_ok=True)
+    bare_collector(made.collector)
     return made
 
 
@@ -177,7 +179,7 @@ def test_the_collector_answers_each_device_with_its_code_or_a_sentence(desk: Fle
 
 @given(st.binary(max_size=400))
 def test_any_bytes_get_no_code(body: bytes) -> None:
-    server = EstServer(None, None, Tokens(Path("/nonexistent")))  # type: ignore[arg-type]
+    server = EstServer(None, None, Tokens(Database(Path("/nonexistent"))))  # type: ignore[arg-type]
     for untrusted in (body, base64.b64encode(body)):
         assert server.answer_listed(untrusted, 0).status == 400
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from safecount_ops.enrolment.est import MAX_BODY_BYTES, PREFIX, EstRequest, EstServer
-from safecount_ops.enrolment.tokens import Tokens
+from simulators.bare_collector import bare_collector
 from simulators.est_collector import DeviceCa
 from simulators.tls import Authority
 
@@ -18,7 +18,7 @@ BASIC = "Basic " + base64.b64encode(b"device:" + b"00" * 16).decode()
 def server(tmp_path_factory: pytest.TempPathFactory) -> EstServer:
     folder = tmp_path_factory.mktemp("est")
     ca = DeviceCa(Authority(folder))
-    return EstServer(ca, ca, Tokens.in_folder(folder))
+    return EstServer(ca, ca, bare_collector(folder))
 
 
 @pytest.mark.parametrize(

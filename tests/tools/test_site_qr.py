@@ -12,6 +12,7 @@ from safecount.wire.site_code import is_proven, parse_site_code
 from safecount_ops.__main__ import main
 from safecount_ops.enrolment.site_qr import wifi_text
 from safecount_ops.enrolment.tokens import Tokens, Verdict
+from simulators.bare_collector import bare_collector
 from simulators.enrolment import LABEL
 from simulators.keys import signing_key
 from simulators.tls import Authority
@@ -24,6 +25,7 @@ def folder(tmp_path: Path) -> Path:
     root = signing_key("root").public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     (tmp_path / "root.pub").write_bytes(root)
     (tmp_path / "wifi.txt").write_text("geheim;1\n")
+    bare_collector(tmp_path)
     return tmp_path
 
 
@@ -80,7 +82,7 @@ def test_bad_input_is_one_sentence(
 
 
 def test_a_token_is_good_once_and_again_for_the_device_that_used_it(tmp_path: Path) -> None:
-    tokens = Tokens.in_folder(tmp_path)
+    tokens = bare_collector(tmp_path)
     tokens.add(b"t" * 16, "sc-1", 100)
     assert tokens.redeem(b"x" * 16, "sc-1", "a", 1) is Verdict.UNKNOWN
     assert tokens.redeem(b"t" * 16, "sc-2", "a", 1) is Verdict.OTHER_DEVICE

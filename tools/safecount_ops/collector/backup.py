@@ -25,7 +25,7 @@ from safecount_ops.collector.settings import SETTINGS_FILE, read_settings
 
 MANIFEST = "manifest.json"
 DATABASE_FILE = "collector.db"
-_FILES = (SETTINGS_FILE, "enrolment.db", "site-signer.pem")
+_FILES = (SETTINGS_FILE, "site-signer.pem")
 _FORMAT = 1
 
 

@@ -142,7 +142,7 @@ def reset(folder: Path, name: str, order_file: Path | None, key_file: Path | Non
         raise UsageError("Give --order and --key together, or neither.")
     if order_file is not None and key_file is not None:
         order = _signed_order(order_file, name, key_file)
-    elif Tokens.in_folder(folder).has_listed(name):
+    elif Tokens(opened_database(folder)).has_listed(name):
         raise UsageError(f"{name} came by a list and obeys the fleet's key alone: `enrol-batch order`, then --order.")
     else:
         order = sign_reset(name, load_signer(folder))

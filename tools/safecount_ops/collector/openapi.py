@@ -53,7 +53,7 @@ def _apps() -> tuple[FastAPI, FastAPI]:
         authority = Authority.create(folder, "none")
     database, metrics = Database(folder / "none.db"), Metrics()
     registry = Registry(database)
-    enrolment = enrolment_router(authority, registry, Tokens.in_folder(folder))
+    enrolment = enrolment_router(authority, registry, Tokens(database))
     pages = Pages(database, People(database, lambda _name, _password: False), Exclusions(database))
     intake = Intake(database, Ed25519PrivateKey.generate())
     return device_app(intake, metrics, 1, enrolment), people_app(database, metrics, 1, pages_router(pages))

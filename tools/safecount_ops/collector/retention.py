@@ -21,12 +21,15 @@ from safecount_ops.collector.tables import (
     envelope,
     evidence,
     exclusion,
+    fleet_token,
     health,
     keyset,
+    listed,
     person,
     reset_order,
     rollout_stop,
     session,
+    site_token,
     tenant,
     token,
 )
@@ -143,6 +146,10 @@ def erase(database: Database, whose: Whose, name: str, now_s: int, who: str) -> 
 def _erase_devices(connection: Connection, numbers: Select[tuple[int]]) -> None:
     named = select(literal(of_device("")) + device.c.name).where(device.c.number.in_(numbers))
     connection.execute(exclusion.delete().where(exclusion.c.subject.in_(named)))
+    names = select(device.c.name).where(device.c.number.in_(numbers))
+    tokens = select(site_token.c.digest).where(site_token.c.device.in_(names))
+    for table in (fleet_token, listed, site_token):
+        connection.execute(table.delete().where(table.c.digest.in_(tokens)))
     chains = select(chain.c.number).where(chain.c.device.in_(numbers))
     connection.execute(envelope.delete().where(envelope.c.chain.in_(chains)))
     for table in (health, evidence, reset_order, chain):

@@ -141,7 +141,7 @@ def _serve(settings: CollectorSettings, listeners: list[socket.socket]) -> None:
 
     database = Database(settings.database, tell=tell)
     intake = Intake(database, read_receipt_key(settings.keys / "receipt.key.pem"))
-    enrolment = enrolment_router(Authority(settings.keys), Registry(database), Tokens.in_folder(settings.folder))
+    enrolment = enrolment_router(Authority(settings.keys), Registry(database), Tokens(database))
     limits, exclusions = settings.limits, Exclusions(database)
     people = People(database, PamPasswords(settings.login.pam_service))
     pages = pages_router(Pages(database, people, exclusions))

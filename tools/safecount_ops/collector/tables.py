@@ -15,6 +15,7 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
+    Text,
     UniqueConstraint,
     event,
 )
@@ -115,6 +116,34 @@ token = Table(
     Column("added_at", BigInteger, nullable=False),
     Column("expires_at", BigInteger, nullable=False),
     Column("revoked_at", BigInteger),
+)
+
+site_token = Table(
+    "site_token",
+    metadata,
+    Column("digest", LargeBinary(32), primary_key=True),  # SHA-256 of a site code's token
+    Column("serial", String(32), nullable=False),  # whose it is
+    Column("expires_at", BigInteger, nullable=False),
+    Column("device", String(32)),  # that enrolled with it
+    Index("site_token_of_device", "device"),
+)
+
+fleet_token = Table("fleet_token", metadata, Column("digest", LargeBinary(32), primary_key=True))  # that came by a list
+
+listed = Table(
+    "listed",
+    metadata,
+    Column("serial", String(32), primary_key=True),
+    Column("fingerprint", LargeBinary(32), nullable=False),
+    Column("code", Text, nullable=False),
+    Column("digest", LargeBinary(32), nullable=False),
+)
+
+taken_list = Table(
+    "taken_list",
+    metadata,
+    Column("made_at", BigInteger, primary_key=True),  # of the one list that counts
+    Column("ends_at", BigInteger, nullable=False),
 )
 
 exclusion = Table(

@@ -25,6 +25,7 @@ from safecount.wire.site_code import (
     sign_site_code,
 )
 from safecount.wire.values import Profile
+from safecount_ops.collector.people_commands import opened_database
 from safecount_ops.controller.keys import load_ed25519_public
 from safecount_ops.enrolment.sheet import Card, save_cards
 from safecount_ops.enrolment.signer import load_signer
@@ -99,7 +100,7 @@ def command(
     except UntrustedInput as error:
         raise UsageError(f"These make no site code: {error}") from error
     password = _wifi_password(wifi_password_file) if wifi else ""
-    Tokens.in_folder(collector).add(code.token, label.serial, code.expires_s)
+    Tokens(opened_database(collector)).add(code.token, label.serial, code.expires_s)
     _show(code, text, wifi_text(wifi, password) if wifi else None, out)
 
 

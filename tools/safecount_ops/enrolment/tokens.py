@@ -1,29 +1,22 @@
-"""One-time tokens of site codes: kept as digests, each for one serial, used by one device. SQLite in the collector's folder.
+"""One-time tokens of site codes: kept as digests, each for one serial, used by one device. In the collector's database.
 
 A token that was used gives the same device, with the same keys, its certificate again: an answer can be lost on its way.
 Beside them are the site codes of the fleet's list, for the devices on it to ask for.
 """
 
-import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
 from hashlib import sha256
 from pathlib import Path
 
-from safecount.errors import SafecountError, UsageError
-from safecount.wire.enrolment import Statement
-from safecount_ops.enrolment.fleet_list import FleetList
+from sqlalchemy import Connection, select
 
-TOKENS_FILE = "enrolment.db"
-_TABLE = """CREATE TABLE IF NOT EXISTS token (
-    digest BLOB PRIMARY KEY, serial TEXT NOT NULL, expires_s INTEGER NOT NULL, device TEXT) WITHOUT ROWID"""
-_LISTED = """CREATE TABLE IF NOT EXISTS listed (
-    serial TEXT PRIMARY KEY, fingerprint BLOB NOT NULL, code TEXT NOT NULL, digest BLOB NOT NULL) WITHOUT ROWID"""
-_FLEETS = "CREATE TABLE IF NOT EXISTS fleet_token (digest BLOB PRIMARY KEY) WITHOUT ROWID"
-_TAKEN = """CREATE TABLE IF NOT EXISTS taken (
-    made_s INTEGER PRIMARY KEY, ends_s INTEGER NOT NULL) WITHOUT ROWID"""
+from safecount.errors import UsageError
+from safecount.wire.enrolment import Statement
+from safecount_ops.collector.database import Database
+from safecount_ops.collector.settings import read_settings
+from safecount_ops.collector.tables import fleet_token, listed, site_token, taken_list
+from safecount_ops.enrolment.fleet_list import FleetList
 
 
 class Verdict(Enum):
@@ -39,36 +32,34 @@ class Verdict(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """The tokens in one file; each call is a transaction that is on disk when it returns."""
+    """The tokens in one database; each call is a transaction that is on disk when it returns, whoever else has one open."""
 
-    path: Path
+    database: Database
 
     @classmethod
     def in_folder(cls, folder: Path) -> "Tokens":
-        return cls(folder / TOKENS_FILE)
+        """Those of the collector whose folder it is; UsageError if it is none."""
+        return cls(Database(read_settings(folder).database))
 
     def add(self, token: bytes, serial: str, expires_s: int) -> None:
-        with self._open() as database:
-            row = (sha256(token).digest(), serial, expires_s)
-            database.execute("INSERT INTO token (digest, serial, expires_s) VALUES (?, ?, ?)", row)
+        row = {"digest": sha256(token).digest(), "serial": serial, "expires_at": expires_s}
+        with self.database.writing() as connection:
+            connection.execute(site_token.insert().values(row))
 
     def redeem(self, token: bytes, serial: str, device: str, now_s: int) -> Verdict:
         """Whether `device`, which has proved its serial, may have a certificate for the token, which is then its own."""
-        digest = sha256(token).digest()
-        with self._open() as database:
-            found = database.execute(
-                "SELECT serial, expires_s, device FROM token WHERE digest = ?", (digest,)
-            ).fetchone()
+        this = site_token.c.digest == sha256(token).digest()
+        with self.database.writing() as connection:
+            found = connection.execute(select(site_token).where(this).with_for_update()).one_or_none()
             if found is None:
                 return Verdict.UNKNOWN
-            owner, expires_s, user = found
-            if owner != serial:
+            if found.serial != serial:
                 return Verdict.OTHER_DEVICE
-            if user is not None and user != device:
+            if found.device is not None and found.device != device:
                 return Verdict.USED
-            if now_s >= expires_s:
+            if now_s >= found.expires_at:
                 return Verdict.EXPIRED
-            database.execute("UPDATE token SET device = ? WHERE digest = ?", (device, digest))
+            connection.execute(site_token.update().where(this).values(device=device))
             return Verdict.GOOD
 
     def take_list(self, taken: FleetList) -> None:
@@ -77,59 +68,57 @@ class Tokens:
         Raises:
             UsageError: a list that is not newer than the last one that was taken.
         """
-        with self._open() as database:
-            before = database.execute("SELECT made_s FROM taken").fetchone()
-            if before is not None and before[0] >= taken.made_s:
+        with self.database.writing() as connection:
+            self.database.lock(connection, "fleet list")
+            before = connection.execute(select(taken_list.c.made_at)).scalar_one_or_none()
+            if before is not None and before >= taken.made_s:
                 raise UsageError("A list that is as new or newer was taken already: sign a new one.")
-            database.execute("DELETE FROM token WHERE device IS NULL AND digest IN (SELECT digest FROM listed)")
-            database.execute("DELETE FROM listed")
-            rows = [(one, sha256(one.code.token).digest()) for one in taken.devices]
-            database.executemany(
-                "INSERT OR IGNORE INTO token (digest, serial, expires_s) VALUES (?, ?, ?)",
-                [(digest, one.serial, one.code.expires_s) for one, digest in rows],
-            )
-            database.executemany("INSERT OR IGNORE INTO fleet_token VALUES (?)", [(digest,) for _, digest in rows])
-            database.executemany(
-                "INSERT INTO listed VALUES (?, ?, ?, ?)",
-                [(one.serial, one.fingerprint, one.text, digest) for one, digest in rows],
-            )
-            database.execute("DELETE FROM taken")
-            database.execute("INSERT INTO taken VALUES (?, ?)", (taken.made_s, taken.ends_s))
+            unused = site_token.c.device.is_(None) & site_token.c.digest.in_(select(listed.c.digest))
+            connection.execute(site_token.delete().where(unused))
+            for table in (listed, taken_list):
+                connection.execute(table.delete())
+            connection.execute(taken_list.insert().values(made_at=taken.made_s, ends_at=taken.ends_s))
+            _insert(connection, taken)
 
     def find_listed(self, statement: Statement, now_s: int) -> str | Verdict:
         """The text of the site code for the device that has made this statement, which has been verified."""
-        with self._open() as database:
-            found = database.execute(
-                "SELECT fingerprint, code, device, ends_s FROM taken, listed JOIN token USING (digest) WHERE listed.serial = ?",
-                (statement.serial,),
-            ).fetchone()
+        columns = (listed.c.fingerprint, listed.c.code, site_token.c.device, taken_list.c.ends_at)
+        joined = listed.join(site_token, listed.c.digest == site_token.c.digest).join(
+            taken_list, taken_list.c.made_at >= 0
+        )
+        query = select(*columns).select_from(joined).where(listed.c.serial == statement.serial)
+        with self.database.reading() as connection:
+            found = connection.execute(query).one_or_none()
         if found is None:
             return Verdict.UNKNOWN
-        fingerprint, code, user, ends_s = found
-        if fingerprint != sha256(statement.identity).digest():
+        if found.fingerprint != sha256(statement.identity).digest():
             return Verdict.OTHER_DEVICE
-        if user is not None and user != statement.device:
+        if found.device is not None and found.device != statement.device:
             return Verdict.USED
-        return Verdict.ENDED if now_s >= ends_s else str(code)
+        return Verdict.ENDED if now_s >= found.ends_at else str(found.code)
 
     def has_listed(self, device: str) -> bool:
         """Whether the device of this name has enrolled by this or an earlier list."""
-        with self._open() as database:
-            query = "SELECT 1 FROM fleet_token JOIN token USING (digest) WHERE device = ?"
-            return database.execute(query, (device,)).fetchone() is not None
+        joined = fleet_token.join(site_token, fleet_token.c.digest == site_token.c.digest)
+        with self.database.reading() as connection:
+            query = select(site_token.c.serial).select_from(joined).where(site_token.c.device == device).limit(1)
+            return connection.execute(query).one_or_none() is not None
 
-    @contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
-        try:
-            database = sqlite3.connect(self.path, isolation_level=None, timeout=20)
-            try:
-                database.execute("PRAGMA synchronous=FULL")
-                database.execute("BEGIN IMMEDIATE")
-                for table in (_TABLE, _LISTED, _FLEETS, _TAKEN):
-                    database.execute(table)
-                yield database
-                database.execute("COMMIT")
-            finally:
-                database.close()
-        except sqlite3.Error as error:
-            raise SafecountError(f"The tokens in {self.path} cannot be read or written: {error}.") from error
+
+def _insert(connection: Connection, taken: FleetList) -> None:
+    """The devices of a list and their tokens, but for tokens that are known from an earlier one."""
+    rows = [(sha256(one.code.token).digest(), one) for one in taken.devices]
+    tokens = {
+        digest: {"digest": digest, "serial": one.serial, "expires_at": one.code.expires_s} for digest, one in rows
+    }
+    for table, columns in ((site_token, ("digest", "serial", "expires_at")), (fleet_token, ("digest",))):
+        known = set(connection.execute(select(table.c.digest)).scalars())
+        new = [{name: tokens[one][name] for name in columns} for one in tokens.keys() - known]
+        if new:
+            connection.execute(table.insert(), new)
+    texts = [
+        {"serial": one.serial, "fingerprint": one.fingerprint, "code": one.text, "digest": digest}
+        for digest, one in rows
+    ]
+    if texts:
+        connection.execute(listed.insert(), texts)
