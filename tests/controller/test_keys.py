@@ -102,6 +102,23 @@ def test_after_a_rotation_the_new_key_reads_from_its_day_on_and_the_backup_stays
     assert [one.public_key for one in gone.recipients] == [BACKUP, NEW], "a key that has run out is left behind"
 
 
+def test_a_new_key_each_quarter_goes_on_for_years_and_one_reads_at_any_time() -> None:
+    ring, quarter_s = FIRST, 91 * keysets.DAY_S
+    for n in range(1, 17):
+        now_s = NOW_S + n * quarter_s
+        ring = keysets.rotated(
+            ring, Role.CONTROLLER, reader(f"quarter {n}").public_key, now_s, now_s + 7 * keysets.DAY_S
+        )
+        if n % 4 == 0:
+            ring = keysets.renewed(ring, now_s)  # the backup's key stays
+        assert len(ring.recipients) <= 4
+        verify_keyset(
+            sign_keyset(ring, signing_key("root")), [signing_key("root").public_key()], newer_than=ring.serial - 1
+        )
+        for at_s in (now_s, now_s + quarter_s):
+            assert [one.role for one in ring.readers_at(at_s)].count(Role.CONTROLLER) == 1
+
+
 def test_a_key_is_never_named_twice_nor_a_ninth_one() -> None:
     with pytest.raises(UsageError, match="already"):
         keysets.rotated(FIRST, Role.BACKUP, BACKUP, NOW_S, NOW_S)

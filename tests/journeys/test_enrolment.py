@@ -91,6 +91,8 @@ def test_a_used_token_is_refused_and_a_new_code_helps(site: Site) -> None:
     with site.device.running("provision"):
         site.type(code)
         site.expect("token-taken: ")
+        site.type("label")
+        site.expect("SL1:")
         site.type(site.make_code())
         site.expect("enrolled: ")
 

@@ -7,6 +7,10 @@ the place of the person who compares it). Everything after it speaks TLS 1.3 wit
 import base64
 import binascii
 import ssl
+import time
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from hashlib import sha256
 
 import urllib3
@@ -23,6 +27,8 @@ from safecount.wire.fleet import LIST_ENDED_STATUS, NOT_LISTED_STATUS, SITE_CODE
 
 CA_PATH, ENROL_PATH, RENEW_PATH = (f"/.well-known/est/{name}" for name in ("cacerts", "simpleenroll", "simplereenroll"))
 MAX_ANSWER_BYTES = 64 * 1024
+ANSWER_WITHIN_S = 30.0
+"""The body of an answer comes within so many seconds, or it comes to nothing: who answers is not known yet."""
 _PKCS10 = {"Content-Type": "application/pkcs10", "Content-Transfer-Encoding": "base64"}
 _TIMEOUT = urllib3.Timeout(connect=20.0, read=30.0)
 _NOT_YET_VALID = 9  # X509_V_ERR_CERT_NOT_YET_VALID
@@ -51,12 +57,15 @@ def certificate_request(device: str, statement: bytes, key: EllipticCurvePrivate
     return builder.sign(key, SHA256()).public_bytes(Encoding.DER)
 
 
-def fetch_ca(url: str, fingerprint: bytes) -> x509.Certificate:
+def fetch_ca(url: str, fingerprint: bytes, within_s: float = ANSWER_WITHIN_S) -> x509.Certificate:
     """The collector's CA certificate; EnrolmentFailed (NOT_THE_COLLECTOR) if none there has the fingerprint."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE  # what comes is believed for its fingerprint, and nothing is told
-    for certificate in _certificates(_exchange(context, "GET", url + CA_PATH)):
+    with warnings.catch_warnings():  # urllib3 would write to the journal that nobody is believed here
+        warnings.simplefilter("ignore", urllib3.exceptions.InsecureRequestWarning)
+        answer = _exchange(context, _Request("GET", url + CA_PATH, within_s=within_s))
+    for certificate in _certificates(answer):
         if certificate.fingerprint(SHA256()) == fingerprint:
             return certificate
     raise EnrolmentFailed(Event.NOT_THE_COLLECTOR)
@@ -92,14 +101,14 @@ def ask_site_code(url: str, ca: x509.Certificate, request: bytes) -> str:
     Raises:
         EnrolmentFailed: as `enrol` does, and for a device that is not listed or a list that is past its date.
     """
-    answer = _exchange(_trusting(ca), "POST", url + SITE_CODE_PATH, _PKCS10, base64.encodebytes(request))
+    answer = _exchange(_trusting(ca), _Request("POST", url + SITE_CODE_PATH, _PKCS10, base64.encodebytes(request)))
     return answer.decode("ascii", "replace")
 
 
 def _ask(
     context: ssl.SSLContext, url: str, headers: dict[str, str], request: bytes, key: EllipticCurvePrivateKey
 ) -> x509.Certificate:
-    answer = _exchange(context, "POST", url, {**headers, **_PKCS10}, base64.encodebytes(request))
+    answer = _exchange(context, _Request("POST", url, {**headers, **_PKCS10}, base64.encodebytes(request)))
     ours = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     for certificate in _certificates(answer):
         theirs = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
@@ -114,14 +123,25 @@ def _trusting(ca: x509.Certificate) -> ssl.SSLContext:
     return context
 
 
-def _exchange(
-    context: ssl.SSLContext, method: str, url: str, headers: dict[str, str] | None = None, body: bytes | None = None
-) -> bytes:
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """What is sent, and in how many seconds the answer's body must come."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes | None = None
+    within_s: float = ANSWER_WITHIN_S
+
+
+def _exchange(context: ssl.SSLContext, sent: _Request) -> bytes:
     """The body of a good answer, still untrusted."""
     try:
         with urllib3.PoolManager(ssl_context=context, retries=False, timeout=_TIMEOUT) as pool:
-            answer = pool.request(method, url, headers=headers, body=body, redirect=False, preload_content=False)
-            content = answer.read(MAX_ANSWER_BYTES + 1, decode_content=False)
+            answer = pool.request(
+                sent.method, sent.url, headers=sent.headers, body=sent.body, redirect=False, preload_content=False
+            )
+            content = _read(answer, sent.within_s)
             answer.close()
     except ssl.SSLError as error:
         raise EnrolmentFailed(_of_tls(error)) from error
@@ -131,8 +151,18 @@ def _exchange(
         raise EnrolmentFailed(Event.NO_NETWORK) from error
     if answer.status in _REFUSALS:
         raise EnrolmentFailed(_REFUSALS[answer.status])
-    if answer.status != 200 or len(content) > MAX_ANSWER_BYTES:
+    if answer.status != 200 or content is None:
         raise EnrolmentFailed(Event.COLLECTOR_FAILED)
+    return content
+
+
+def _read(answer: urllib3.BaseHTTPResponse, within_s: float) -> bytes | None:
+    """The body; None for one that is too long, or trickles."""
+    until_s, content = time.monotonic() + within_s, b""
+    while chunk := answer.read1(MAX_ANSWER_BYTES + 1 - len(content), decode_content=False):
+        content += chunk
+        if len(content) > MAX_ANSWER_BYTES or time.monotonic() > until_s:
+            return None
     return content
 
 

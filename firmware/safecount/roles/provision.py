@@ -176,7 +176,7 @@ class _ProvisionProcess:
                 self._teller.say(self._identity.serial)
             case "setup":
                 self._setup.open_told()
-            case "label" if self._state is State.BLANK:
+            case "label" if self._state not in {State.ENROLLING, State.ENROLLED}:
                 self._teller.say(encode_label(self._identity.label))
             case "label":
                 self._teller.say("The label is told only before the device is enrolled.")
