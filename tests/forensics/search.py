@@ -3,7 +3,8 @@
 `find` looks at the bytes as pictures of every usual form: 8 bits (grey, planar, RGB, int8), every second byte (YUYV, 16 bits),
 every fourth (RGBA), and floats of 2 and 4 bytes; then at what coded pictures (JPEG, PNG, WebP, GIF), compressed streams (zlib,
 gzip) and text (hexadecimal, base64, lists of numbers) in them hold. It does not find a picture narrower than some 130 pixels,
-turned on its side, or encrypted: whether there could be one is for `forensics.known`, which asks of every byte what it is.
+turned on its side, or encrypted: no search can. That nothing else is written is shown from the other side, by what each process
+may write at all (tests/boot/test_sandbox.py) and by the formats of what it does write (tests/proof/test_data_classes.py).
 """
 
 import base64

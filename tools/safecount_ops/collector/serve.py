@@ -145,7 +145,10 @@ def _serve(settings: CollectorSettings, listeners: list[socket.socket]) -> None:
     limits, exclusions = settings.limits, Exclusions(database)
     people = People(database, PamPasswords(settings.login.pam_service))
     pages = pages_router(Pages(database, people, exclusions))
-    apps = device_app(intake, metrics, limits.body_s, enrolment), people_app(database, metrics, limits.body_s, pages)
+    apps = (
+        device_app(intake, metrics, limits.body_s, enrolment),
+        people_app(database, metrics, limits.body_s, pages, settings.security),
+    )
     gates = (Gate(app, limits, exclusions, metrics) for app in apps)
     servers = [
         _server(settings, gate, clients)

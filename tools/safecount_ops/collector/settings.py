@@ -2,6 +2,7 @@
 
 import tomllib
 from dataclasses import dataclass, field, fields
+from datetime import date
 from pathlib import Path
 from typing import TypeVar
 
@@ -9,7 +10,7 @@ from safecount.errors import UsageError
 
 SETTINGS_FILE = "collector.toml"
 
-Table = TypeVar("Table", "DevicePort", "PeoplePort", "Limits", "Login", "Rollout", "Retention", "Where")
+Table = TypeVar("Table", "DevicePort", "PeoplePort", "Limits", "Login", "Rollout", "Retention", "SecurityTxt", "Where")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,37 @@ class Retention:
 
 
 @dataclass(frozen=True, slots=True)
+class SecurityTxt:
+    """Whom to tell of a weakness (RFC 9116), for whoever looks at `/.well-known/security.txt`. No contact: no such file.
+
+    `contact`, `policy`, `canonical`: addresses; `expires`: the day (2027-06-30) until which this can be relied on, at most
+    a year away; `languages`: as in "en, de".
+    """
+
+    contact: str = ""
+    expires: str = ""
+    languages: str = "en"
+    canonical: str = ""
+    policy: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.contact:
+            return
+        if not self.contact.startswith(("mailto:", "https://", "tel:")):
+            raise UsageError("[security] contact must begin with mailto:, https:// or tel:.")
+        if not all(one.startswith("https://") for one in (self.canonical, self.policy) if one):
+            raise UsageError("[security] canonical and policy must begin with https://.")
+        if not all(one.isprintable() for one in (self.contact, self.languages, self.canonical, self.policy)):
+            raise UsageError("[security] takes one line each.")
+        try:
+            date.fromisoformat(self.expires)
+        except ValueError as error:
+            raise UsageError(
+                "[security] expires must be a day, as in 2027-06-30: until then the contact holds."
+            ) from error
+
+
+@dataclass(frozen=True, slots=True)
 class Where:
     """Where the database is: `url` is that of PostgreSQL, `postgresql://user@host/name`; empty: SQLite in the folder."""
 
@@ -105,6 +137,7 @@ class CollectorSettings:
     login: Login = field(default_factory=Login)
     rollout: Rollout = field(default_factory=Rollout)
     retention: Retention = field(default_factory=Retention)
+    security: SecurityTxt = field(default_factory=SecurityTxt)
     where: Where = field(default_factory=Where)
 
     @property
@@ -129,7 +162,16 @@ def read_settings(folder: Path) -> CollectorSettings:
         ) from error
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(f"The settings in {path} cannot be read: {error}.") from error
-    if unknown := content.keys() - {"devices", "people", "limits", "login", "rollout", "retention", "database"}:
+    if unknown := content.keys() - {
+        "devices",
+        "people",
+        "limits",
+        "login",
+        "rollout",
+        "retention",
+        "security",
+        "database",
+    }:
         raise UsageError(f"{path} has an unknown table: {min(unknown)}.")
     return CollectorSettings(
         folder.absolute(),
@@ -139,6 +181,7 @@ def read_settings(folder: Path) -> CollectorSettings:
         _table(content, "login", Login, path),
         _table(content, "rollout", Rollout, path),
         _table(content, "retention", Retention, path),
+        _table(content, "security", SecurityTxt, path),
         _table(content, "database", Where, path),
     )
 

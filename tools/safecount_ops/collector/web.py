@@ -15,7 +15,10 @@ from safecount_ops.collector.intake import Intake, utc_now_s
 from safecount_ops.collector.metrics import Metrics
 from safecount_ops.collector.pulling import bearer_of, pull_router
 from safecount_ops.collector.registry import METRICS, Registry
+from safecount_ops.collector.security_txt import security_router
+from safecount_ops.collector.settings import SecurityTxt
 
+NO_CONTACT = SecurityTxt()
 _FOUND_BY_READING = frozenset(one for one in Reason if one <= Reason.BAD_SIGNATURE)
 """What an honest device never sends, whatever became of its memory."""
 
@@ -49,11 +52,14 @@ def device_app(intake: Intake, metrics: Metrics, body_s: float, enrolment: APIRo
     return app
 
 
-def people_app(database: Database, metrics: Metrics, body_s: float, pages: APIRouter) -> FastAPI:
+def people_app(
+    database: Database, metrics: Metrics, body_s: float, pages: APIRouter, security: SecurityTxt = NO_CONTACT
+) -> FastAPI:
     """The port of the controller, of Prometheus and of people with a browser, whose `pages` are a router."""
     app = make_app("safecount collector: people", body_s)
     app.include_router(pages)
     app.include_router(pull_router(database))
+    app.include_router(security_router(security))
     reads_metrics = bearer_of(METRICS, Registry(database))
 
     @app.get("/metrics", response_class=Response, dependencies=[Depends(reads_metrics)])
