@@ -65,6 +65,9 @@ privacy-audit: $(RUN_READY) ## Attack the release path as it is built, and build
 image: $(RUN_READY) ## Build the card's image into build/image/BOARD (MIRROR=http://.../debian; as root)
 	@$(IMAGE) build $(BOARD)
 
+wheels: $(RUN_READY) ## Build both wheels into dist/, the same bytes for everybody
+	@$(IMAGE) wheels
+
 test-image: $(DEV_READY) image ## Look into the built image (BOARD=)
 	@BOARD=$(BOARD) $(BIN)/python -m pytest -m image tests/image
 

@@ -6,10 +6,13 @@ from pathlib import Path
 
 from safecount.errors import SafecountError
 from safecount_image.board import REPOSITORY, read_board
-from safecount_image.build import build, lock, packages_now
+from safecount_image.build import build, lock, packages_now, source_date_epoch
 from safecount_image.errors import BuildError
 from safecount_image.freshness import Stale, stale
+from safecount_image.packages import digest
 from safecount_image.reproduce import diffoscope, reproduce
+from safecount_image.sbom import make_wheel_sbom
+from safecount_image.wheels import build_both, locked, pinned
 
 
 def parser() -> argparse.ArgumentParser:
@@ -27,6 +30,8 @@ def parser() -> argparse.ArgumentParser:
     locked.add_argument("board")
     fresh = commands.add_parser("fresh", help="fail for what is locked and is not what archive and registry have now")
     fresh.add_argument("board")
+    wheels = commands.add_parser("wheels", help="build both wheels: the same bytes for everybody")
+    wheels.add_argument("--out", type=Path, default=REPOSITORY / "dist")
     return top
 
 
@@ -34,6 +39,9 @@ def main() -> int:
     """Do it. Returns the exit code; an expected failure is one sentence on stderr."""
     chosen = parser().parse_args()
     try:
+        if chosen.command == "wheels":
+            _wheels(chosen.out)
+            return 0
         board = read_board(chosen.board)
         out = REPOSITORY / "build/image" / board.name
         match chosen.command:
@@ -49,6 +57,17 @@ def main() -> int:
         print(f"image: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _wheels(out: Path) -> None:
+    """Both wheels, and beside each the bill of it and of what it is locked to."""
+    device, operator = build_both(out, source_date_epoch())
+    desk = pinned((REPOSITORY / "tools/locks/run.txt").read_text(encoding="utf-8"))
+    for wheel, wheels in ((device, locked().items()), (operator, desk)):
+        name, version = wheel.name.split("-")[:2]
+        bill = make_wheel_sbom(name.replace("_", "-"), version, digest(wheel), wheels)
+        (out / f"{name}-{version}.cdx.json").write_text(bill, encoding="utf-8")
+        print(f"{digest(wheel)}  {wheel.name}")
 
 
 def _tell(found: list[Stale]) -> int:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from safecount import __version__
+from safecount_image import provenance
 from safecount_image.base_root import base_root
 from safecount_image.board import REPOSITORY, Board
 from safecount_image.boot import make_boot, make_selector
@@ -26,6 +27,7 @@ from safecount_image.packages import Package, archive_of, fill_pool, read_lock, 
 from safecount_image.root import compose
 from safecount_image.sbom import make_sbom, model_component
 from safecount_image.toolbox import Toolbox, cache_folder, make_toolbox
+from safecount_image.wheels import locks
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,11 @@ def build(board: Board, out: Path) -> None:
     with tempfile.TemporaryDirectory(dir=cache_folder(), prefix="build-") as work:
         _make(board, materials, Path(work), building, epoch)
     with step("handing out"):
-        hand_out(materials.toolbox, building, board.name, __version__, materials.model.card.name, epoch)
+        card = materials.model.card
+        went_in = provenance.materials(
+            provenance.source_commit(), materials.packages, locks(board.wheels), (card.name, card.sha256)
+        )
+        hand_out(materials.toolbox, building, board.name, __version__, card.name, epoch, went_in)
     shutil.rmtree(out, ignore_errors=True)
     building.rename(out)
     for file in sorted(out.iterdir()):

@@ -2,14 +2,16 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from safecount_image.errors import BuildError
 from safecount_image.packages import digest
+from safecount_image.provenance import Json, envelope, statement, to_be_signed
 from safecount_image.toolbox import Toolbox
 
+PROVENANCE, SIGNED_PROVENANCE = "provenance.json", "provenance.intoto.jsonl"
 SIGNING_KEY = "SIGNING_KEY"
 """Names the file of an Ed25519 key, PKCS #8 in PEM. It never comes into an image or into the repository."""
 IMAGE_URL = "IMAGE_URL"
@@ -18,8 +20,10 @@ IMAGE_URL = "IMAGE_URL"
 _DEVICES = {"rpi": ["pi3-64bit", "pi4-64bit", "pi5-64bit"]}
 
 
-def hand_out(toolbox: Toolbox, out: Path, board: str, version: str, model: str, epoch: int) -> None:
-    """Make all of it beside `card.img`.
+def hand_out(
+    toolbox: Toolbox, out: Path, board: str, version: str, model: str, epoch: int, dependencies: Sequence[Json]
+) -> None:
+    """Make all of it beside `card.img`; `dependencies` is what went in, as `provenance.materials` has it.
 
     Raises:
         BuildError: the signing key cannot be used.
@@ -47,8 +51,12 @@ def hand_out(toolbox: Toolbox, out: Path, board: str, version: str, model: str, 
         "root.erofs",
         "sbom.cdx.json",
     )
-    (out / "SHA256SUMS").write_text("".join(f"{digest(out / name)}  {name}\n" for name in names), encoding="ascii")
-    _sign(toolbox, out / "SHA256SUMS")
+    sums = {name: digest(out / name) for name in names}
+    told = statement(sums, board, version, epoch, dependencies)
+    (out / PROVENANCE).write_text(told, encoding="ascii")
+    sums[PROVENANCE] = digest(out / PROVENANCE)
+    (out / "SHA256SUMS").write_text("".join(f"{sums[name]}  {name}\n" for name in sorted(sums)), encoding="ascii")
+    _sign_all(toolbox, out, told.encode())
 
 
 def imager_list(board: str, version: str, model: str, epoch: int, card: Path, compressed: Path) -> Mapping[str, object]:
@@ -68,9 +76,10 @@ def imager_list(board: str, version: str, model: str, epoch: int, card: Path, co
     return {"os_list": [entry]}
 
 
-def _sign(toolbox: Toolbox, sums: Path) -> None:
-    signature = sums.with_name("SHA256SUMS.sig")
-    signature.unlink(missing_ok=True)
+def _sign_all(toolbox: Toolbox, out: Path, told: bytes) -> None:
+    """The sums, and the provenance in its own envelope, which those read that know in-toto."""
+    for name in ("SHA256SUMS.sig", SIGNED_PROVENANCE):
+        (out / name).unlink(missing_ok=True)
     chosen = os.environ.get(SIGNING_KEY)
     if not chosen:
         return
@@ -79,7 +88,17 @@ def _sign(toolbox: Toolbox, sums: Path) -> None:
         raise BuildError(
             f"{SIGNING_KEY} names {chosen}, which is no file; make one with openssl genpkey -algorithm ed25519."
         )
+    _sign(toolbox, key, out / "SHA256SUMS", out / "SHA256SUMS.sig")
+    bare, signature = out / "to-be-signed", out / "signed"
+    bare.write_bytes(to_be_signed(told))
+    _sign(toolbox, key, bare, signature)
+    (out / SIGNED_PROVENANCE).write_text(envelope(told, signature.read_bytes()), encoding="ascii")
+    bare.unlink()
+    signature.unlink()
+
+
+def _sign(toolbox: Toolbox, key: Path, content: Path, signature: Path) -> None:
     toolbox.run(
-        "openssl", "pkeyutl", "-sign", "-rawin", "-inkey", key, "-in", sums, "-out", signature,
-        readable=[key.parent], writable=[sums.parent],
+        "openssl", "pkeyutl", "-sign", "-rawin", "-inkey", key, "-in", content, "-out", signature,
+        readable=[key.parent], writable=[content.parent],
     )  # fmt: skip

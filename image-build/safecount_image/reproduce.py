@@ -15,6 +15,7 @@ from safecount_image.board import REPOSITORY, Board
 from safecount_image.build import build, source_date_epoch, step
 from safecount_image.errors import BuildError
 from safecount_image.packages import digest
+from safecount_image.provenance import SOURCE_COMMIT, source_commit
 from safecount_image.toolbox import FAKE_CLOCK, cache_folder
 
 LATER = "+400d"
@@ -91,6 +92,7 @@ def _build_elsewhere(board: Board, place: Path, epoch: int) -> None:
         "SAFECOUNT_IMAGE_CACHE": str(cache),
         "SAFECOUNT_ASSETS": os.environ.get("SAFECOUNT_ASSETS", ""),
         "SOURCE_DATE_EPOCH": str(epoch),
+        SOURCE_COMMIT: source_commit(),
         FAKE_CLOCK: LATER,
     }
     line = [sys.executable, "-m", "safecount_image", "build", board.name, "--out", str(place / "out")]

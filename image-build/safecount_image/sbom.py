@@ -5,7 +5,7 @@ Everything in it comes from the locks and from the finished root, never from thi
 
 import json
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -43,14 +43,31 @@ def make_sbom(
     }
     components = [
         *(debian_component(package, vendors=board.is_vendors(package.name)) for package in packages),
-        *wheel_components(locked(board.wheels), root / SITE),
+        *wheel_components(locked(board.wheels).items(), root / SITE),
         model,
     ]
+    return _bill(ours, components, roothash)
+
+
+def make_wheel_sbom(name: str, version: str, sha256: str, wheels: Iterable[tuple[str, str]]) -> str:
+    """The bill of one of our wheels (its name, version and hash) and of the locked `wheels` that it is tested with."""
+    ours = {
+        "type": "application",
+        "name": name,
+        "version": version,
+        "bom-ref": f"pkg:pypi/{name}@{version}",
+        "hashes": [{"alg": "SHA-256", "content": sha256}],
+        "licenses": [{"license": {"id": "Apache-2.0"}}],
+    }
+    return _bill(ours, wheel_components(wheels), sha256)
+
+
+def _bill(ours: Component, components: list[Component], made_from: str) -> str:
     bill = {
         "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
         "bomFormat": "CycloneDX",
         "specVersion": "1.6",
-        "serialNumber": f"urn:uuid:{uuid.uuid5(_NAMESPACE, roothash)}",
+        "serialNumber": f"urn:uuid:{uuid.uuid5(_NAMESPACE, made_from)}",
         "version": 1,
         "metadata": {"component": ours},
         "components": components,
@@ -76,13 +93,15 @@ def debian_component(package: Package, *, vendors: bool = False) -> Component:
     }
 
 
-def wheel_components(wheels: Mapping[str, str], site: Path) -> list[Component]:
-    """The wheels, by name and version; each with the components of the bills that it carries itself (PEP 770)."""
+def wheel_components(wheels: Iterable[tuple[str, str]], site: Path | None = None) -> list[Component]:
+    """The wheels, by name and version; each with the components of the bills that it carries itself (PEP 770), where they are
+    installed in a folder `site`.
+    """
     found = []
-    for name, version in wheels.items():
+    for name, version in wheels:
         purl = f"pkg:pypi/{name}@{version}"
         component: Component = {"type": "library", "bom-ref": purl, "name": name, "version": version, "purl": purl}
-        bills = sorted(site.glob(f"{name.replace('-', '_')}-*.dist-info/sboms/*.json"))
+        bills = sorted(site.glob(f"{name.replace('-', '_')}-*.dist-info/sboms/*.json")) if site is not None else []
         if bundled := [part for bill in bills for part in _bundled(bill)]:
             component["components"] = bundled
         found.append(component)

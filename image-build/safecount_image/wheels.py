@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -81,35 +82,51 @@ def install_wheels(root: Path, more: Iterable[str], work: Path, epoch: int) -> N
 
 def build_wheel(work: Path, epoch: int) -> Path:
     """Our own wheel, built from a copy of its sources so that nothing is left in the repository."""
+    return _build(work, work / "wheel", epoch, "pyproject.toml", "firmware/safecount")
+
+
+def build_both(out: Path, epoch: int) -> list[Path]:
+    """The device's wheel and the operator's, into a folder: the same bytes whoever builds them, where and when."""
+    with tempfile.TemporaryDirectory(prefix="wheels-") as work:
+        device = _build(Path(work) / "device", out, epoch, "pyproject.toml", "firmware/safecount")
+        return [device, _build(Path(work) / "operator", out, epoch, "tools/pyproject.toml", "tools/safecount_ops")]
+
+
+def _build(work: Path, out: Path, epoch: int, project: str, package: str) -> Path:
+    """The wheel of a project. A wheel keeps the modes of its files: the copy has those of git, whatever the umask is."""
     source = work / "wheel-source"
-    source.mkdir()
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(REPOSITORY / name, source)
+    source.mkdir(parents=True)
+    inside = source / package if project == "pyproject.toml" else source / Path(package).name
     shutil.copytree(
-        REPOSITORY / "firmware/safecount", source / "firmware/safecount", ignore=shutil.ignore_patterns("__pycache__")
+        REPOSITORY / package,
+        inside,
+        ignore=shutil.ignore_patterns("__pycache__"),
+        copy_function=shutil.copyfile,
     )
-    _pip(
-        "wheel",
-        "--no-deps",
-        "--no-build-isolation",
-        "--no-index",
-        f"--wheel-dir={work}/wheel",
-        str(source),
-        epoch=epoch,
-    )
-    return next((work / "wheel").glob("safecount-*.whl"))
+    for name in (project, "README.md", "LICENSE"):
+        shutil.copyfile(REPOSITORY / name, source / Path(name).name)
+    for path in source.rglob("*"):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    before = set(out.glob("*.whl"))
+    built = ("--no-deps", "--no-build-isolation", "--no-index", f"--wheel-dir={out}", str(source))
+    _pip("wheel", *built, epoch=epoch)
+    return next(iter(set(out.glob("*.whl")) - before))
 
 
 def locked(more: Iterable[str] = ()) -> dict[str, str]:
     """Name and version of every wheel of the locks."""
-    text = "".join(lock.read_text(encoding="utf-8") for lock in locks(more))
-    return dict(re.findall(r"^([a-z0-9-]+)==([^ \\]+)", text, re.MULTILINE))
+    return dict(pinned("".join(lock.read_text(encoding="utf-8") for lock in locks(more))))
+
+
+def pinned(text: str) -> list[tuple[str, str]]:
+    """Name and version of every wheel that a requirements file pins; a name may be there twice, for two Pythons."""
+    return list(re.findall(r"^([a-z0-9-]+)==([^ \\;]+)", text, re.MULTILINE))
 
 
 def _pip(*arguments: str, epoch: int = 0) -> None:
     line = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet", *arguments]
     environment = os.environ | ({"SOURCE_DATE_EPOCH": str(epoch)} if epoch else {})
-    done = subprocess.run(line, check=False, capture_output=True, text=True, env=environment)
+    done = subprocess.run(line, check=False, capture_output=True, text=True, env=environment, umask=0o022)
     if done.returncode:
         raise BuildError(
             f"The wheels of the device cannot be had or do not fit (pip {arguments[0]}):\n{done.stderr.strip()[-2000:]}"

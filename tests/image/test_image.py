@@ -9,11 +9,13 @@ import re
 import socket
 import stat
 import subprocess
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
@@ -21,14 +23,26 @@ from safecount.edges.litert import load_card
 from safecount.settings import read_settings
 from safecount_image.board import REPOSITORY, read_board
 from safecount_image.card import MIB, layout
-from safecount_image.handout import hand_out
+from safecount_image.handout import PROVENANCE, SIGNED_PROVENANCE, hand_out
 from safecount_image.mirror import find_mirror
 from safecount_image.packages import digest, read_lock
 from safecount_image.toolbox import Toolbox, cache_folder
 from safecount_image.wheels import locked
+from safecount_ops.proof.secret_scan import secrets_in
+from simulators.dsse import signed_by
 
 pytestmark = pytest.mark.image
 
+PUBLISHED: dict[str, tuple[str, ...]] = defaultdict(
+    tuple,
+    {
+        "private key": (r"usr/lib/.*/libgnutls\.so\..*",),  # of its self-tests
+        "password in an address": (
+            r"usr/local/lib/python3.13/dist-packages/urllib3/util/(__pycache__/)?url\..*",
+        ),  # examples
+    },
+)
+"""Files of others, the same in every copy in the world, and what in them has the form of a secret."""
 ROOT_LIMIT = 150_000_000
 COMPRESSED_LIMIT = 200_000_000
 
@@ -115,7 +129,7 @@ def test_the_sums_are_right_and_a_signature_by_openssl_holds(image: Path, toolbo
     toolbox.run("openssl", "pkey", "-in", keys / "key.pem", "-pubout", "-out", keys / "public.pem", writable=[keys])
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SIGNING_KEY", str(keys / "key.pem"))
-        hand_out(toolbox, small, "virt", "0", "detector", 0)
+        hand_out(toolbox, small, "virt", "0", "detector", 0, [{"name": "detector", "digest": {"sha256": "0" * 64}}])
     check: list[str | Path] = [
         "openssl",
         "pkeyutl",
@@ -128,17 +142,35 @@ def test_the_sums_are_right_and_a_signature_by_openssl_holds(image: Path, toolbo
     ]
     sums = small / "SHA256SUMS"
     toolbox.run(*check, small / "SHA256SUMS.sig", "-in", sums, readable=[keys, small])
+    assert f"{digest(small / PROVENANCE)}  {PROVENANCE}" in sums.read_text().splitlines()
+    assert (
+        signed_by(load_pem_public_key((keys / "public.pem").read_bytes()), (small / SIGNED_PROVENANCE).read_text())
+        == (small / PROVENANCE).read_bytes()
+    )
+
+
+def test_the_provenance_names_what_is_handed_out_and_what_went_in(image: Path) -> None:
+    told = json.loads((image / PROVENANCE).read_text())
+    named = {one["name"]: one["digest"]["sha256"] for one in told["subject"]}
+    listed = dict(line.split("  ")[::-1] for line in (image / "SHA256SUMS").read_text().splitlines())
+    assert listed == named | {PROVENANCE: digest(image / PROVENANCE)}
+    board = read_board(json.loads((image / "image.json").read_text())["board"])
+    went_in = {
+        one["digest"].get("sha256")
+        for one in told["predicate"]["buildDefinition"]["resolvedDependencies"]
+        if "digest" in one
+    }
+    assert {package.sha256 for package in read_lock(board.lock)} <= went_in
 
 
 def test_there_is_no_secret_in_it(root: Path) -> None:
+    found = set()
     for path in files_of(root):
-        name = path.relative_to(root)
-        assert not re.fullmatch(r"etc/ssh/.*key.*|.*/random-seed|.*\.(key|p12|pfx)|.*/authorized_keys", str(name)), name
-        content = path.read_bytes()
-        if name.name.startswith("libgnutls.so."):
-            continue  # has the keys of its self-tests, the same in every copy in the world
-        for found in re.finditer(rb"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----\s+[A-Za-z0-9+/]{16}", content):
-            pytest.fail(f"{name} holds a private key at {found.start()}")
+        name = str(path.relative_to(root))
+        assert not re.fullmatch(r"etc/ssh/.*key.*|.*/random-seed|.*\.(key|p12|pfx)|.*/authorized_keys", name), name
+        found |= {(name, kind) for kind, _ in secrets_in(path.read_bytes())}
+    unknown = {(name, kind) for name, kind in found if not any(re.fullmatch(one, name) for one in PUBLISHED[kind])}
+    assert not unknown, "what has the form of a secret, and is not one that everybody has"
     assert (root / "etc/machine-id").read_text() == ""
 
 
