@@ -137,6 +137,7 @@ def test_a_hall_of_devices_behind_one_address_enrols_at_once_and_none_is_exclude
         outcomes = list(hall.map(lambda name: enrol_by_list(line, name), [*strangers, *names]))
     assert outcomes == [Event.NOT_LISTED] * STRANGERS + [Event.DONE] * HALL
     assert collector_command("excluded", fleet.collector.folder) == ""
+    assert f"take-list  {HALL} devices" in collector_command("audit", fleet.collector.folder)
 
 
 def enrol_by_list(line: Fleet, name: str) -> Event:
