@@ -92,6 +92,9 @@ reproduce: $(RUN_READY) ## Build the image twice, as two builders on two days, a
 lock-image: $(RUN_READY) ## Renew the list of the image's Debian packages (BOARD=)
 	@$(IMAGE) lock $(BOARD)
 
+sources: $(RUN_READY) ## Fetch the sources of the image's Debian packages, to be offered with it (BOARD=; as root)
+	@$(IMAGE) sources $(BOARD)
+
 fresh: $(DEV_READY) ## Fail for a locked package or wheel that is not what archive and registry have now (BOARD=; as root)
 	@$(IMAGE) fresh $(BOARD)
 
@@ -137,7 +140,7 @@ update-story: $(DEV_READY) ## Tell the way of a good release, a cheating mirror 
 
 bench-pipeline: $(DEV_READY) ## Measure the whole way beside the bare model, and half an hour of crowd (HOURS=24 for a day)
 	@nice -n 10 $(BIN)/python bench/pipeline.py
-	@nice -n 10 $(BIN)/python bench/day_of_crowd.py --hours $(or $(HOURS),0.5)
+	@PYTHONPATH=tests nice -n 10 $(BIN)/python bench/day_of_crowd.py --hours $(or $(HOURS),0.5)
 
 lint: $(DEV_READY) ## Check style, types and shell scripts
 	@$(BIN)/ruff check $(CODE)

@@ -7,11 +7,13 @@ from pathlib import Path
 from safecount.errors import SafecountError
 from safecount_image.board import REPOSITORY, read_board
 from safecount_image.build import build, lock, packages_now, source_date_epoch
+from safecount_image.corresponding import fetch_sources
 from safecount_image.errors import BuildError
 from safecount_image.freshness import Stale, stale
 from safecount_image.packages import digest
 from safecount_image.reproduce import diffoscope, reproduce
 from safecount_image.sbom import make_wheel_sbom
+from safecount_image.toolbox import make_toolbox
 from safecount_image.wheels import build_both, locked, pinned
 
 
@@ -30,6 +32,11 @@ def parser() -> argparse.ArgumentParser:
     locked.add_argument("board")
     fresh = commands.add_parser("fresh", help="fail for what is locked and is not what archive and registry have now")
     fresh.add_argument("board")
+    sources = commands.add_parser(
+        "sources", help="fetch the sources of a board's packages, to be offered with the image"
+    )
+    sources.add_argument("board")
+    sources.add_argument("--only", nargs="*", default=[])
     wheels = commands.add_parser("wheels", help="build both wheels: the same bytes for everybody")
     wheels.add_argument("--out", type=Path, default=REPOSITORY / "dist")
     return top
@@ -51,6 +58,10 @@ def main() -> int:
                 build(board, chosen.out or out)
             case "reproduce":
                 return _report(out, reproduce(board, out))
+            case "sources":
+                folder = REPOSITORY / "build/sources" / board.name
+                found = fetch_sources(board, make_toolbox(), folder, frozenset(chosen.only))
+                print(f"{len(found)} sources in {folder}")
             case "fresh":
                 return _tell(stale(board, packages_now(board)))
     except (BuildError, SafecountError) as error:

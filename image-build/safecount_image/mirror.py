@@ -32,12 +32,14 @@ class Mirror:
     security: str
     apt_settings: tuple[str, ...]
 
-    def sources(self, suite: str, architecture: str) -> str:
-        """The deb822 sources of a suite: the release, its updates, its security updates and its backports."""
+    def sources(self, suite: str, architecture: str, types: str = "deb") -> str:
+        """The deb822 sources of a suite: the release, its updates, its security updates and its backports. `types`: as apt
+        names them, deb and deb-src.
+        """
         signed = f"Components: main\nArchitectures: {architecture}\nSigned-By: {KEYRING}\n"
         return (
-            f"Types: deb\nURIs: {self.debian}\nSuites: {suite} {suite}-updates {suite}-backports\n{signed}\n"
-            f"Types: deb\nURIs: {self.security}\nSuites: {suite}-security\n{signed}"
+            f"Types: {types}\nURIs: {self.debian}\nSuites: {suite} {suite}-updates {suite}-backports\n{signed}\n"
+            f"Types: {types}\nURIs: {self.security}\nSuites: {suite}-security\n{signed}"
         )
 
 

@@ -51,12 +51,16 @@ class Archive:
         folder: Path,
         vendor: Vendor | None = None,
         vendor_archive: VendorArchive | None = None,
+        *,
+        with_sources: bool = False,
     ) -> None:
         self._toolbox = toolbox
         self._folder = folder
         for part in ("lists/partial", "cache/archives/partial", "sources", "debs"):
             (folder / part).mkdir(parents=True, exist_ok=True)
-        (folder / "sources/debian.sources").write_text(mirror.sources(SUITE, ARCHITECTURE))
+        (folder / "sources/debian.sources").write_text(
+            mirror.sources(SUITE, ARCHITECTURE, "deb deb-src" if with_sources else "deb")
+        )
         (folder / "preferences").write_text("")
         (folder / "sources/vendor.sources").unlink(missing_ok=True)
         if vendor and vendor_archive:
@@ -137,6 +141,16 @@ class Archive:
                     f"What apt fetched for {package.name} {package.version} is not the file that the lock names."
                 )
             shutil.move(by_hash[package.sha256], into / f"{package.sha256}.deb")
+
+    def fetch_sources(self, wanted: Iterable[tuple[str, str]], into: Path) -> None:
+        """Put the source packages (name, version) into a folder by apt's own client, which checks them."""
+        names = [f"{name}={version}" for name, version in wanted]
+        for start in range(0, len(names), 40):
+            line = 'cd "$0" && exec apt-get -q source --download-only --only-source "$@"'
+            self._toolbox.run(
+                "sh", "-c", line, into, *names[start : start + 40],
+                writable=[self._folder, into], environment={"APT_CONFIG": f"{self._folder}/apt.conf"},
+            )  # fmt: skip
 
     def _kernel(self, name: str, index: dict[tuple[str, str], dict[str, str]]) -> Package:
         """The package with the kernel's files that a metapackage stands for, as apt would choose it."""

@@ -12,7 +12,7 @@ from safecount.wire.fleet import Fleet, parse_fleet, sign_fleet
 from safecount.wire.reset_order import sign_reset
 from safecount.wire.site_code import TOKEN_BYTES, SiteCode, parse_site_code, sign_site_code
 from safecount.wire.values import Profile
-from safecount_ops.collector.people_commands import opened_database, who
+from safecount_ops.collector.people_commands import opened_database
 from safecount_ops.controller import passphrase
 from safecount_ops.controller.keys import load_ed25519_public
 from safecount_ops.enrolment.fleet_key import load_fleet_key, make_fleet_key
@@ -121,7 +121,7 @@ def take(collector: Path, listing: Path, key_file: Path) -> None:
     ours = ca_fingerprint(collector / "keys" / "ca.pem")
     if any(one.code.ca != ours for one in taken.devices):
         raise UsageError(f"{listing} is not taken: it was signed for a collector with another CA than {collector}.")
-    Tokens(opened_database(collector)).take_list(taken, int(time.time()), who())
+    Tokens(opened_database(collector)).take_list(taken)
     print(f"{len(taken.devices)} devices may enrol here from now on.")
 
 
