@@ -8,13 +8,13 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Select, select
 
 from safecount.errors import UsageError
 from safecount.wire.errors import Reason
 from safecount.wire.pull import Reach
 from safecount.wire.uplink import Answer, encode_batch
-from safecount_ops.collector import audit
+from safecount_ops.collector import audit, retention
 from safecount_ops.collector.database import Database
 from safecount_ops.collector.fetching import directory, note_fetched, page
 from safecount_ops.collector.intake import Intake
@@ -103,7 +103,7 @@ def test_age_removes_what_was_fetched_and_the_chain_stays_as_strict_as_it_was(ke
     assert kept.reach("a") == Reach(1, 599, 550, 550)
     assert kept.fetch("a", 0)[0] == kept.chains["a"][550]
     told = [subject for subject, tenant in kept.acts("remove-old") if tenant == "default"]
-    assert told == [f"{count} envelopes of 1 devices, older than {DAYS} days" for count in (500, 50)]
+    assert told == [f"{count} envelopes of 1 device, older than {DAYS} days" for count in (500, 50)]
     first = kept.send("a", kept.chains["a"][:64])[0]
     assert len(first.receipts) == 64, "a receipt that was lost is given again"
     kept.now_s = LATER_S
@@ -136,7 +136,8 @@ def test_nobody_else_and_nothing_beyond_the_chain_counts_as_fetched(kept: Kept) 
 def test_a_device_is_erased_with_every_row_that_names_it_and_no_other(kept: Kept) -> None:
     held, entry = erase(kept.database, Whose.DEVICE, "a", LATER_S, "ann")
     assert (held.devices, held.envelopes, held.first_s) == (1, 599, BEGAN_S)
-    assert kept.acts("erase") == [("Device a: 599 envelopes of 1 devices", "default")]
+    for act in ("erase", "erased"):
+        assert kept.acts(act) == [("Device a: 599 envelopes of 1 device", "default")]
     assert audit.verify(audit.read_all(kept.database), entry) == entry
     with kept.database.reading() as connection:
         assert connection.execute(select(device.c.name).order_by(device.c.name)).scalars().all() == ["b", "c"]
@@ -145,6 +146,26 @@ def test_a_device_is_erased_with_every_row_that_names_it_and_no_other(kept: Kept
     assert {one.reason for one in kept.send("a", kept.chains["a"][:2])[0].refused} == {Reason.UNKNOWN_DEVICE}
     with pytest.raises(UsageError, match="no device a"):
         erase(kept.database, Whose.DEVICE, "a", LATER_S, "ann")
+
+
+def test_who_is_cut_off_in_the_middle_of_erasing_does_it_again(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    portions = iter([True])
+
+    def cut(database: Database, devices: Select[tuple[int]]) -> int:
+        return erase_portion(database, devices) if next(portions, False) else cut_off()
+
+    def cut_off() -> int:
+        raise KeyboardInterrupt
+
+    erase_portion = retention._erase_portion  # noqa: SLF001 - a cut between two transactions
+    monkeypatch.setattr(retention, "_erase_portion", cut)
+    with pytest.raises(KeyboardInterrupt):
+        erase(kept.database, Whose.DEVICE, "a", LATER_S, "ann")
+    monkeypatch.undo()
+    assert {one.reason for one in kept.send("a", kept.chains["a"][-1:])[0].refused} == {Reason.UNKNOWN_DEVICE}
+    held, _ = erase(kept.database, Whose.DEVICE, "a", LATER_S, "ann")
+    assert held.envelopes == 99, "what was left"
+    assert next(subject for subject, _ in kept.acts("erase")).startswith("Device a: 599")
 
 
 def test_a_tenant_is_erased_whole(kept: Kept) -> None:
@@ -191,6 +212,6 @@ def test_the_command_wants_the_name_once_more_and_prints_what_it_did(tmp_path: P
     told = collector_command("erase", folder, "--device", "door", "--confirm", "door")
     head = collector_command("verify-audit", folder).strip()
     assert told.startswith("Erased at ")
-    assert "Device door: 0 envelopes of 1 devices" in told
+    assert "Device door: 0 envelopes of 1 device" in told
     assert told.strip().endswith(head)
     assert "Nothing is removed" not in collector_command("remove-old", folder)

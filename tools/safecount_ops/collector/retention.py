@@ -76,9 +76,15 @@ def _remove_portion(database: Database, before_s: int, now_s: int) -> int:
             connection.execute(chain.update().where(chain.c.number == number).values(counted))
         for owner in sorted({row.tenant for row in rows}):
             names = [row.name for row in rows if row.tenant == owner]
-            told = f"{len(names)} envelopes of {len(set(names))} devices, older than {(now_s - before_s) // DAY_S} days"
+            age = number_of((now_s - before_s) // DAY_S, "day")
+            told = f"{number_of(len(names), 'envelope')} of {number_of(len(set(names)), 'device')}, older than {age}"
             audit.append(database, connection, audit.Act(now_s, "collector", "remove-old", told, owner))
     return len(rows)
+
+
+def number_of(count: int, what: str) -> str:
+    """A number of things, in words for people."""
+    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 class Whose(Enum):
@@ -105,7 +111,8 @@ class Holding:
     last_s: int | None
 
     def __str__(self) -> str:
-        return f"{self.whose.value.capitalize()} {self.name}: {self.envelopes} envelopes of {self.devices} devices"
+        what = f"{self.whose.value.capitalize()} {self.name}"
+        return f"{what}: {number_of(self.envelopes, 'envelope')} of {number_of(self.devices, 'device')}"
 
 
 def holding(connection: Connection, whose: Whose, name: str) -> Holding:
@@ -123,24 +130,43 @@ def holding(connection: Connection, whose: Whose, name: str) -> Holding:
 
 
 def erase(database: Database, whose: Whose, name: str, now_s: int, who: str) -> tuple[Holding, audit.Head]:
-    """Remove all that there is of a device or tenant, for good: what it was, and the audit log's entry of it.
+    """Remove all that there is of a device or tenant, for good: what it was, and the audit log's entry of the end.
 
-    The log keeps the names that it has. A device must be enrolled anew before anything of it is taken again.
+    It is turned away first. Whoever is interrupted does it again. The log keeps the names that it has, and an entry of the
+    beginning, too. A device must be enrolled anew before anything of it is taken again.
 
     Raises:
         UsageError: there is none of that name.
     """
+    devices = whose.devices(name)
+    with database.writing() as connection:
+        database.lock(connection, "registry")
+        connection.execute(devices.with_for_update()).all()  # what is being stored is stored, and then no more
+        held = holding(connection, whose, name)
+        connection.execute(device.update().where(device.c.number.in_(devices)).values(active=False))
+        audit.append(database, connection, audit.Act(now_s, who, "erase", str(held), held.tenant))
+    while _erase_portion(database, devices):
+        pass
     with database.writing() as connection:
         for lock in ("registry", "retention"):
             database.lock(connection, lock)
-        connection.execute(whose.devices(name).with_for_update()).all()  # nobody stores in between
-        held = holding(connection, whose, name)
-        _erase_devices(connection, whose.devices(name))
+        _erase_devices(connection, devices)
         if whose is Whose.TENANT:
             _erase_tenant(connection, name)
-        head = audit.append(database, connection, audit.Act(now_s, who, "erase", str(held), held.tenant))
+        head = audit.append(database, connection, audit.Act(now_s, who, "erased", str(held), held.tenant))
     database.scrub()
     return held, head
+
+
+def _erase_portion(database: Database, devices: Select[tuple[int]]) -> int:
+    """Some of their envelopes: others wait for a moment only, however many there are."""
+    chains = select(chain.c.number).where(chain.c.device.in_(devices))
+    key = (envelope.c.chain, envelope.c.sequence)
+    with database.writing() as connection:
+        database.lock(connection, "retention")
+        places = connection.execute(select(*key).where(envelope.c.chain.in_(chains)).limit(_A_TRANSACTION)).all()
+        connection.execute(envelope.delete().where(tuple_(*key).in_([tuple(one) for one in places])))
+    return len(places)
 
 
 def _erase_devices(connection: Connection, numbers: Select[tuple[int]]) -> None:
