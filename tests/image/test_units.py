@@ -19,7 +19,7 @@ LIMITS = {
     "rauc.service": 1.6,
     # It sets up a radio and speaks raw packets before there is a network; as a user with just those two rights, and with a
     # local socket that tells provisioning how joining goes.
-    "safecount-wifi.service": 1.7,
+    "safecount-wifi.service": 1.6,
 }
 LIMIT = 1.5
 

@@ -1,21 +1,33 @@
 """A fleet enrols by a signed list: the same file on every card, nothing typed. The collector is the real one."""
 
+import random
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from safecount.edges.est_client import EnrolmentFailed, ask_site_code, certificate_request, enrol, fetch_ca
 from safecount.edges.identity import load_identity
+from safecount.provisioning.enrolment_flow import Event
 from safecount.settings import read_site
-from safecount.wire.enrolment import Label
+from safecount.wire.enrolment import Label, Statement, sign_statement
+from safecount.wire.fleet import Fleet, parse_fleet
+from safecount.wire.site_code import parse_site_code
 from safecount_ops.__main__ import main
 from simulators.device import DeviceFolder, wait_until
 from simulators.enrolling_device import ROUNDS, publish_keyset
 from simulators.fleet_desk import FleetDesk, row_of
+from simulators.keys import signing_key
 from simulators.running_collector import RunningCollector, collector_command, running_collector
 
+HALL, STRANGERS = 24, 40
 QUICK = "ask_s = 0.3\n"
 
 
@@ -108,7 +120,48 @@ def test_a_reset_fleet_device_stays_blank_and_obeys_the_fleets_key_alone(fleet: 
         collector_command("reset", folder, first, "--order", order, "--key", fleet.desk.folder / "fleet.pub")
         wait_until(lambda: not name_of(device), "the order is obeyed")
         wait_until(lambda: state_of(device) == "blank", "what lies on its card was for the owner before")
-        (device.folder / "card.txt").write_text(fleet.desk.card_file.read_text() + "\n")
+        card = device.folder / "card.txt"
+        card.write_bytes(card.read_bytes())  # put there anew
+        time.sleep(0.8)
+        assert state_of(device) == "blank"
+        assert fleet.desk.sign(row(device)) == (0, "")
+        card.write_bytes(fleet.desk.card_file.read_bytes())
         wait_until(lambda: state_of(device) == "token-taken", "the same list does not let it in under another name")
-        fleet.desk.publish(row(device))
+        assert fleet.desk.take() == (0, "")
         wait_until(lambda: name_of(device) not in {"", first}, "a new list does")
+
+
+@pytest.mark.filterwarnings("ignore::urllib3.exceptions.InsecureRequestWarning")  # a device is one thread
+def test_a_hall_of_devices_behind_one_address_enrols_at_once_and_none_is_excluded(fleet: FleetSite) -> None:
+    """Devices that the collector turns away for now come again; those that are not listed keep asking, and shut nobody out."""
+    names = [f"hall {number}" for number in range(HALL)]
+    fleet.desk.publish(*map(row_of, names))
+    line = parse_fleet(fleet.desk.card_file.read_text())
+    strangers = ["a stranger"] * STRANGERS  # more than the bad requests for which an address is excluded
+    with ThreadPoolExecutor(HALL) as hall:
+        outcomes = list(hall.map(lambda name: enrol_by_list(line, name), [*strangers, *names]))
+    assert outcomes == [Event.NOT_LISTED] * STRANGERS + [Event.DONE] * HALL
+    assert collector_command("excluded", fleet.collector.folder) == ""
+    assert f"take-list  {HALL} devices" in collector_command("audit", fleet.collector.folder)
+
+
+def enrol_by_list(line: Fleet, name: str) -> Event:
+    """What a device with the identity key of that name does, as often as it needs."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    spki = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    identity, envelope_key = (signing_key(one).public_key().public_bytes_raw() for one in (name, f"{name}, owned"))
+    statement = Statement(identity, envelope_key, sha256(spki).digest())
+    request = certificate_request(statement.device, sign_statement(statement, signing_key(name)), key)
+    until_s = time.monotonic() + 60
+    while time.monotonic() < until_s:
+        try:
+            ca = fetch_ca(line.url, line.ca)
+            code = parse_site_code(ask_site_code(line.url, ca, request))
+            enrol(code.url, ca, code.token, request, key)
+        except EnrolmentFailed as failed:
+            if failed.event not in {Event.COLLECTOR_FAILED, Event.NO_NETWORK}:
+                return failed.event
+            time.sleep(random.uniform(0.2, 0.6))
+        else:
+            return Event.DONE
+    return Event.COLLECTOR_FAILED

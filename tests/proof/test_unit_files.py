@@ -2,7 +2,11 @@
 
 from pathlib import Path
 
+from safecount.edges.wifi_file import WIFI_INTERFACE
+from safecount.settings import FolderSettings
+
 UNITS = Path(__file__).parents[2] / "config" / "usr" / "lib" / "systemd" / "system"
+FOLDERS = Path(__file__).parents[2] / "config" / "usr" / "lib" / "tmpfiles.d" / "safecount-data.conf"
 FIREWALL = Path(__file__).parents[2] / "config" / "etc" / "nftables.conf"
 
 
@@ -49,6 +53,20 @@ def test_wifi_is_off_until_a_network_was_named() -> None:
     unit = directives("safecount-wifi")
     assert unit["ConditionPathExists"] == ["/var/lib/safecount/wifi/wpa_supplicant.conf"]
     assert f"-c {unit['ConditionPathExists'][0]}" in unit["ExecStart"][0]
+
+
+def test_the_wifi_tells_provisioning_alone_how_it_goes() -> None:
+    wifi, provision = directives("safecount-wifi"), directives("safecount-provision")
+    control = str(FolderSettings().wifi_control)
+    assert wifi["ReadWritePaths"] == [control]
+    assert f"d {control}          2750 safecount-wifi      safecount-wifi" in FOLDERS.read_text(encoding="utf-8")
+    assert "safecount-wifi" in provision["SupplementaryGroups"][0].split()
+    for unit in ("vision", "seal", "uplink", "update", "setup"):
+        assert "safecount-wifi" not in " ".join(directives(f"safecount-{unit}").get("SupplementaryGroups", []))
+    assert "-/run/dbus" in " ".join(wifi["InaccessiblePaths"]), (
+        "it may open local sockets, and reaches no other service's"
+    )
+    assert f"-i {WIFI_INTERFACE} " in wifi["ExecStart"][0]
 
 
 def test_the_firewall_lets_nothing_in_but_over_the_cable() -> None:

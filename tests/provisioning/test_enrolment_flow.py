@@ -63,7 +63,7 @@ def test_a_device_without_the_time_leaves_the_expiry_to_the_collector() -> None:
 
 
 LISTED = replace(site_code(), serial=LABEL.serial)
-FLEET = Fleet("https://collector.example.org:8443", bytes(32), LISTED.signer)
+FLEET = Fleet("https://collector.example.org:8443", bytes(32), LISTED.signer, 1_700_000_000)
 
 
 def test_a_listed_code_needs_no_proof_but_the_fleets_signer() -> None:

@@ -33,7 +33,7 @@ from simulators.keys import signing_key
 from simulators.tls import Authority
 
 SIGNER = signing_key("fleet")
-NOW_S = 1_700_000_000
+NOW_S, WHO = 1_700_000_000, "command:tester"
 
 
 @pytest.fixture(scope="module")
@@ -131,13 +131,13 @@ def test_a_list_for_another_collector_or_past_its_date_is_not_taken(desk: FleetD
 def test_an_older_list_is_not_taken_again_and_a_newer_one_counts_alone(desk: FleetDesk) -> None:
     tokens = Tokens.in_folder(desk.collector)
     first, later = (parse_list(device_list(name), SIGNER.public_key()) for name in ("one", "two"))
-    tokens.take_list(first)
+    tokens.take_list(first, NOW_S, WHO)
     used = parse_site_code(str(tokens.find_listed(statement_of("one"), 0))).token
     with pytest.raises(UsageError, match="taken already"):
-        tokens.take_list(first)
-    tokens.take_list(replace(later, made_s=first.made_s + 1))
+        tokens.take_list(first, NOW_S, WHO)
+    tokens.take_list(replace(later, made_s=first.made_s + 1), NOW_S, WHO)
     with pytest.raises(UsageError, match="taken already"):
-        tokens.take_list(first)
+        tokens.take_list(first, NOW_S, WHO)
     assert tokens.find_listed(statement_of("one"), 0) is Verdict.UNKNOWN
     assert tokens.redeem(used, statement_of("one").serial, "any", 0) is Verdict.UNKNOWN, "its token went with it"
     assert isinstance(tokens.find_listed(statement_of("two"), 0), str)
@@ -145,7 +145,7 @@ def test_an_older_list_is_not_taken_again_and_a_newer_one_counts_alone(desk: Fle
 
 def test_a_code_is_handed_out_again_to_the_same_owner_only_and_not_after_the_list_has_ended(desk: FleetDesk) -> None:
     tokens = Tokens.in_folder(desk.collector)
-    tokens.take_list(parse_list(device_list("one"), SIGNER.public_key()))
+    tokens.take_list(parse_list(device_list("one"), SIGNER.public_key()), NOW_S, WHO)
     ours, reset = statement_of("one"), statement_of("one", "second owner")
     code = tokens.find_listed(ours, NOW_S - 1)
     assert tokens.redeem(parse_site_code(str(code)).token, ours.serial, ours.device, 0) is Verdict.GOOD
@@ -160,14 +160,16 @@ def test_an_identity_with_another_fingerprint_gets_nothing(desk: FleetDesk) -> N
     """80 bits of the fingerprint are the serial; the other 176 are compared too."""
     listed = parse_list(device_list("one"), SIGNER.public_key())
     (one,) = listed.devices
-    Tokens.in_folder(desk.collector).take_list(replace(listed, devices=(replace(one, fingerprint=bytes(32)),)))
+    Tokens.in_folder(desk.collector).take_list(
+        replace(listed, devices=(replace(one, fingerprint=bytes(32)),)), NOW_S, WHO
+    )
     assert Tokens.in_folder(desk.collector).find_listed(statement_of("one"), 0) is Verdict.OTHER_DEVICE
 
 
 def test_the_collector_answers_each_device_with_its_code_or_a_sentence(desk: FleetDesk) -> None:
     ca = DeviceCa(Authority(desk.folder))
     tokens = Tokens.in_folder(desk.collector)
-    tokens.take_list(parse_list(device_list("one"), SIGNER.public_key()))
+    tokens.take_list(parse_list(device_list("one"), SIGNER.public_key()), NOW_S, WHO)
     server = EstServer(ca, ca, tokens)
     answers = {name: server.answer_listed(request_of(name), 0) for name in ("one", "two")}
     assert parse_site_code(answers["one"].body.decode()).serial == statement_of("one").serial

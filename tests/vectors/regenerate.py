@@ -81,7 +81,7 @@ def build(contents: list[str]) -> dict[str, object]:
         "label": encode_label(LABEL),
         "site_code": sign_site_code(site_code(), SIGNER),
         "site_code_proven": sign_site_code(prove(site_code(), LABEL.serial, LABEL.secret), SIGNER),
-        "fleet_line": sign_fleet(Fleet(site_code().url, site_code().ca, site_code().signer), SIGNER),
+        "fleet_line": sign_fleet(Fleet(site_code().url, site_code().ca, site_code().signer, 1_700_000_000), SIGNER),
         "statement": sign_statement(STATEMENT, signing_key("identity")).hex(),
         "answer": encode_answer(Answer((receipt,), (Refusal(1, Reason.RETRY_LATER),), 1)).hex(),
         "reset_order": sign_reset("counter-7", SIGNER).hex(),

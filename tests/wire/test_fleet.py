@@ -16,7 +16,9 @@ from safecount.wire.site_code import sign_site_code
 from simulators.enrolment import SIGNER, site_code
 from simulators.keys import signing_key
 
-FLEET = Fleet("https://collector.example.org:8443", sha256(b"ca").digest(), SIGNER.public_key().public_bytes_raw())
+FLEET = Fleet(
+    "https://collector.example.org:8443", sha256(b"ca").digest(), SIGNER.public_key().public_bytes_raw(), 1_700_000_000
+)
 
 
 def test_a_line_is_read_as_it_was_written() -> None:
@@ -54,11 +56,12 @@ def test_any_payload_is_refused_even_if_it_is_signed(payload: bytes) -> None:
         (3, bytes(31), Reason.BAD_FIELD),
         (4, bytes(33), Reason.BAD_FIELD),
         (4, bytes(32), Reason.BAD_SIGNATURE),
-        (5, 1, Reason.BAD_FIELD),
+        (5, -1, Reason.BAD_FIELD),
+        (6, 1, Reason.BAD_FIELD),
     ],
 )
 def test_a_field_out_of_range_is_refused(key: int, value: object, reason: Reason) -> None:
-    fields: dict[int, object] = {1: 1, 2: FLEET.url, 3: FLEET.ca, 4: FLEET.signer}
+    fields: dict[int, object] = {1: 1, 2: FLEET.url, 3: FLEET.ca, 4: FLEET.signer, 5: FLEET.made_s}
     text = FLEET_PREFIX + encode45(sign1(FLEET_TYPE, encode(fields | {key: value}), SIGNER))  # type: ignore[arg-type]
     with pytest.raises(UntrustedInput) as caught:
         parse_fleet(text)

@@ -9,7 +9,7 @@ from safecount.wire.fleet import FLEET_PREFIX, FLEET_TYPE, parse_fleet, sign_fle
 
 _SIGNER = KEY.public_key().public_bytes_raw()
 SEEDS = [
-    encode({1: 1, 2: f"https://{host}", 3: sha256(b"ca").digest(), 4: _SIGNER})
+    encode({1: 1, 2: f"https://{host}", 3: sha256(b"ca").digest(), 4: _SIGNER, 5: 1_700_000_000})
     for host in ("collector.example:8443", "[::1]:8443", "10.0.0.1")
 ]
 

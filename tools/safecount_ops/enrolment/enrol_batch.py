@@ -12,7 +12,7 @@ from safecount.wire.fleet import Fleet, parse_fleet, sign_fleet
 from safecount.wire.reset_order import sign_reset
 from safecount.wire.site_code import TOKEN_BYTES, SiteCode, parse_site_code, sign_site_code
 from safecount.wire.values import Profile
-from safecount_ops.collector.people_commands import opened_database
+from safecount_ops.collector.people_commands import opened_database, who
 from safecount_ops.controller import passphrase
 from safecount_ops.controller.keys import load_ed25519_public
 from safecount_ops.enrolment.fleet_key import load_fleet_key, make_fleet_key
@@ -83,7 +83,7 @@ def sign(
     made_s = int(time.time())
     ends_s = made_s + days * DAY_S
     public = signer.public_key().public_bytes_raw()
-    fleet = Fleet(url, ca_fingerprint(ca), public)
+    fleet = Fleet(url, ca_fingerprint(ca), public, made_s)
     root = load_ed25519_public(root_file).public_bytes_raw()
     texts = [sign_site_code(_site_code(row, fleet, root, ends_s), signer) for row in rows]
     line = sign_fleet(fleet, signer)
@@ -121,7 +121,7 @@ def take(collector: Path, listing: Path, key_file: Path) -> None:
     ours = ca_fingerprint(collector / "keys" / "ca.pem")
     if any(one.code.ca != ours for one in taken.devices):
         raise UsageError(f"{listing} is not taken: it was signed for a collector with another CA than {collector}.")
-    Tokens(opened_database(collector)).take_list(taken)
+    Tokens(opened_database(collector)).take_list(taken, int(time.time()), who())
     print(f"{len(taken.devices)} devices may enrol here from now on.")
 
 

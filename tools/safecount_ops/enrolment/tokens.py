@@ -13,7 +13,9 @@ from sqlalchemy import Connection, select
 
 from safecount.errors import UsageError
 from safecount.wire.enrolment import Statement
+from safecount_ops.collector import audit
 from safecount_ops.collector.database import Database
+from safecount_ops.collector.registry import DEFAULT_TENANT
 from safecount_ops.collector.settings import read_settings
 from safecount_ops.collector.tables import fleet_token, listed, site_token, taken_list
 from safecount_ops.enrolment.fleet_list import FleetList
@@ -62,7 +64,7 @@ class Tokens:
             connection.execute(site_token.update().where(this).values(device=device))
             return Verdict.GOOD
 
-    def take_list(self, taken: FleetList) -> None:
+    def take_list(self, taken: FleetList, now_s: int, who: str) -> None:
         """Put this list in the place of the one before. A device keeps nothing but what it has already enrolled with.
 
         Raises:
@@ -79,6 +81,8 @@ class Tokens:
                 connection.execute(table.delete())
             connection.execute(taken_list.insert().values(made_at=taken.made_s, ends_at=taken.ends_s))
             _insert(connection, taken)
+            what = f"{len(taken.devices)} devices, made {taken.made_s}"
+            audit.append(self.database, connection, audit.Act(now_s, who, "take-list", what, DEFAULT_TENANT))
 
     def find_listed(self, statement: Statement, now_s: int) -> str | Verdict:
         """The text of the site code for the device that has made this statement, which has been verified."""
