@@ -19,6 +19,7 @@ PACKAGES = {
     "ip": "iproute2",
     "node": "nodejs",
     "nsenter": "util-linux",
+    "pki": "strongswan-pki",
     "unshare": "util-linux",
     "testssl": "testssl.sh",
 }
@@ -43,7 +44,7 @@ def need(program: str) -> str:
 def need_file(name: str, package: str) -> Path:
     """A file of a package below the folder of libraries; a test that cannot have it fails, and never skips."""
     for attempt in range(2):
-        if found := sorted(Path("/usr/lib").glob(f"*-linux-gnu/{name}")):
+        if found := sorted([*Path("/usr/lib").glob(f"*-linux-gnu/{name}"), *Path("/usr/lib").glob(name)]):
             return found[0]
         if attempt == 0:
             _install(package)

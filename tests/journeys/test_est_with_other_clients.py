@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from debian import need
+from debian import need, need_file
 from safecount.edges.identity import load_identity
 from safecount.wire.enrolment import STATEMENT_OID
 from safecount.wire.site_code import parse_site_code
@@ -16,13 +16,15 @@ EST = "/.well-known/est/"
 
 
 def run(*command: str | Path) -> bytes:
-    return subprocess.run([str(part) for part in command], check=True, capture_output=True).stdout
+    done = subprocess.run([str(part) for part in command], check=False, capture_output=True)
+    assert done.returncode == 0, (command, done.stderr.decode())
+    return done.stdout
 
 
 def certificates(answer: Path) -> bytes:
     """The certificates in a base64 answer of certs-only PKCS #7, as PEM."""
     der = answer.with_suffix(".p7")
-    run(need("openssl"), "base64", "-d", "-in", answer, "-out", der)
+    run(need("openssl"), "base64", "-d", "-A", "-in", answer, "-out", der)
     return run(need("openssl"), "pkcs7", "-inform", "DER", "-in", der, "-print_certs")
 
 
@@ -70,3 +72,35 @@ def test_without_the_token_or_with_a_used_one_curl_gets_nothing(site: Site, requ
     assert run(*curl, "--user", f"x:{'00' * 16}") == b"403"
     assert run(*curl, "--user", "x:no hexadecimal") == b"401"
     assert site.collector.ca.issued == []
+
+
+def test_strongswans_est_client_enrols_and_renews(site: Site, request_file: Path) -> None:
+    """Its TLS and its parsers are its own (strongSwan's pki, in Debian)."""
+    folder = site.folder
+    need_file("ipsec/plugins/libstrongswan-openssl.so", "libstrongswan-standard-plugins")
+    (folder / "strongswan.conf").write_text("libtls {\n version_max = 1.3\n}\n")
+    pki = ["env", f"STRONGSWAN_CONF={folder / 'strongswan.conf'}", need("pki")]
+    run(
+        *pki,
+        "--estca",
+        "--url",
+        site.url,
+        "--cacert",
+        site.collector.ca.authority.file,
+        "--caout",
+        folder / "est-ca.der",
+    )
+    ca = site.collector.ca.authority.file
+    run(need("openssl"), "x509", "-inform", "DER", "-in", folder / "est-ca.der", "-out", folder / "est-ca.pem")
+    assert (folder / "est-ca.pem").read_bytes() == ca.read_bytes()
+    code = parse_site_code(site.make_code())
+    asked: list[str | Path] = ["--in", folder / "request.der", "--url", site.url, "--cacert", ca, "--outform", "pem"]
+    first = run(*pki, "--est", *asked, "--userpass", f"{code.serial}:{code.token.hex()}")
+    (folder / "first.pem").write_bytes(first)
+    run(need("openssl"), "verify", "-CAfile", ca, folder / "first.pem")
+    key = site.device.part("uplink") / "tls.key.pem"
+    second = run(*pki, "--est", *asked, "--cert", folder / "first.pem", "--key", key)
+    assert b"BEGIN CERTIFICATE" in second
+    assert second != first
+    device = load_identity(*(site.device.part(part) for part in ("provision", "seal", "uplink"))).device
+    assert site.collector.ca.issued == [device, device]

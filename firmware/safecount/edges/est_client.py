@@ -101,14 +101,14 @@ def ask_site_code(url: str, ca: x509.Certificate, request: bytes) -> str:
     Raises:
         EnrolmentFailed: as `enrol` does, and for a device that is not listed or a list that is past its date.
     """
-    answer = _exchange(_trusting(ca), _Request("POST", url + SITE_CODE_PATH, _PKCS10, base64.encodebytes(request)))
+    answer = _exchange(_trusting(ca), _Request("POST", url + SITE_CODE_PATH, _PKCS10, base64.b64encode(request)))
     return answer.decode("ascii", "replace")
 
 
 def _ask(
     context: ssl.SSLContext, url: str, headers: dict[str, str], request: bytes, key: EllipticCurvePrivateKey
 ) -> x509.Certificate:
-    answer = _exchange(context, _Request("POST", url, {**headers, **_PKCS10}, base64.encodebytes(request)))
+    answer = _exchange(context, _Request("POST", url, {**headers, **_PKCS10}, base64.b64encode(request)))
     ours = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     for certificate in _certificates(answer):
         theirs = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)

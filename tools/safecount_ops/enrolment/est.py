@@ -182,6 +182,7 @@ def _parse_request(untrusted: bytes) -> tuple[EllipticCurvePublicKey, Statement]
 
 
 def _certificates(certificate: x509.Certificate) -> EstAnswer:
-    body = base64.encodebytes(serialize_certificates([certificate], Encoding.DER))
+    # No ends of line: RFC 8951 asks for base64 by RFC 4648, which has none (section 3.1); strongSwan's client reads none.
+    body = base64.b64encode(serialize_certificates([certificate], Encoding.DER))
     headers = {"Content-Type": "application/pkcs7-mime; smime-type=certs-only", "Content-Transfer-Encoding": "base64"}
     return EstAnswer(200, body, headers)
