@@ -1,11 +1,12 @@
-"""A collector of one's own on this machine, on loopback: made and served by the operator's commands, in a process of
-its own, and stopped at the end.
+"""A collector of one's own on this machine, on loopback: made by the operator's commands, served in a process of its own,
+and stopped at the end.
 """
 
+import io
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from safecount.errors import SafecountError
+from safecount_ops.collector.command import command
 from safecount_ops.controller.home import CollectorAddress, write_private
 
 _OPS = (sys.executable, "-m", "safecount_ops", "collector")
@@ -105,7 +107,10 @@ def _after(label: str, lines: list[str]) -> str:
 
 def _command(*arguments: str | Path) -> str:
     """What a command of `safecount-ops collector` prints; SafecountError with its own words if it fails."""
-    done = subprocess.run([*_OPS, *map(str, arguments)], check=False, capture_output=True, text=True)
-    if done.returncode != 0:
-        raise SafecountError(f"The collector on this machine cannot be made: {done.stderr.strip()}")
-    return done.stdout
+    told = io.StringIO()
+    try:
+        with redirect_stdout(told):  # in this process: to start another takes longer than the command
+            command.main(args=[str(one) for one in arguments], standalone_mode=False)
+    except SafecountError as error:
+        raise SafecountError(f"The collector on this machine cannot be made: {error}") from error
+    return told.getvalue()
