@@ -13,8 +13,8 @@ from safecount_ops.collector.database import Database
 from safecount_ops.enrolment.tokens import Tokens, Verdict
 from simulators.postgres import postgres_cluster
 
-TOKENS = [bytes([number]) * 16 for number in range(30)]
-PROCESSES = 3
+TOKENS = [bytes([number]) * 16 for number in range(20)]
+PROCESSES = 2
 
 
 @contextmanager
