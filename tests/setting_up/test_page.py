@@ -133,6 +133,7 @@ def test_a_line_is_drawn_named_turned_and_saved(desk: Desk, opened: Page) -> Non
     assert (drawn.door, drawn.in_side) == ("Käsetheke", "up")
     assert drawn.start == pytest.approx((0.1, 0.6), abs=0.02)
     assert drawn.end == pytest.approx((0.9, 0.8), abs=0.02)
+    expect(opened.get_by_text("These are the lines of the site.")).to_be_visible()  # else a late view shuts Save again
     card.get_by_role("button", name="Remove").click()
     expect(cards).to_have_count(before)
     opened.get_by_role("button", name="Save the lines").click()
