@@ -218,11 +218,12 @@ function showResult(result) {
 
 // What the device shows.
 
+const placed = (listed) => JSON.stringify(listed.map(({ door, start, end, in_side }) => [door, start, end, in_side]));
+
 function show(view) {
   if (view.serial !== serial && draft === null && !sending && !stage.dragged) {
     serial = view.serial;
-    const place = ({ door, start, end, in_side }) => [door, start, end, in_side];
-    if (JSON.stringify(view.lines.map(place)) !== JSON.stringify(lines.map(place))) {
+    if (placed(view.lines) !== placed(lines)) {
       lines = view.lines.map(({ door, start, end, in_side }) => ({ door, start, end, in_side }));
       stage.show(lines);
       listLines();
@@ -237,7 +238,8 @@ function show(view) {
   $("left").hidden = false;
   $("whose").textContent = view.site ? `Site: ${view.site}` : "The device belongs to no site yet.";
   $("whose").hidden = false;
-  $("save").disabled = !view.site || view.saved;
+  // A view that was made before the last change says "saved" of other lines than those on the page.
+  $("save").disabled = !view.site || (view.saved && draft === null && !sending && placed(view.lines) === placed(lines));
   $("device").textContent = view.device ?? "not enrolled";
   if (view.fingerprint) $("key").textContent = view.fingerprint;
   for (const choice of document.querySelectorAll("#levels input")) {
