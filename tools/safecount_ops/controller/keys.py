@@ -7,6 +7,7 @@ key a line that names it and the 32-byte seed of the X-Wing draft in hex.
 
 import base64
 import os
+import time
 from dataclasses import dataclass, field
 from hashlib import shake_256
 from pathlib import Path
@@ -34,6 +35,7 @@ _READER = "safecount reader key 1"
 _READER_PUBLIC = "safecount reader public key 1"
 _SEED_BYTES = 32
 _MAX_FILE_BYTES = 16 * 1024
+_TRIES, _PAUSE_S = 10, 1.0
 
 
 class KeyFileError(SafecountError):
@@ -150,12 +152,16 @@ def _boxed(secret: bytes, phrase: str) -> bytes:
 
 
 def _unboxed(file: Path, phrase: str) -> bytes:
-    try:
-        return bytes(pyrage.passphrase.decrypt(_read(file), phrase))
-    except pyrage.DecryptError as error:
-        if "Excessive work" in str(error):  # it guesses how long it will take from how busy the machine is just now
-            raise KeyFileError(f"This machine is too busy to open the key {file} now; try again.") from error
-        raise KeyFileError(f"The key {file} does not open: another pass-phrase, or a damaged file.") from error
+    sealed = _read(file)
+    for _ in range(_TRIES):
+        try:
+            return bytes(pyrage.passphrase.decrypt(sealed, phrase))
+        except pyrage.DecryptError as error:
+            # age guesses how long it would take from how busy the machine is just now, and does not begin if that is long.
+            if "Excessive work" not in str(error):
+                raise KeyFileError(f"The key {file} does not open: another pass-phrase, or a damaged file.") from error
+            time.sleep(_PAUSE_S)
+    raise KeyFileError(f"This machine is too busy to open the key {file} now; try again.")
 
 
 def _read(file: Path) -> bytes:
