@@ -2,18 +2,35 @@
 
 from pathlib import Path
 
+import pytest
+
 from safecount.edges.wifi_file import WIFI_INTERFACE
 from safecount.settings import FolderSettings
 
 UNITS = Path(__file__).parents[2] / "config" / "usr" / "lib" / "systemd" / "system"
 FOLDERS = Path(__file__).parents[2] / "config" / "usr" / "lib" / "tmpfiles.d" / "safecount-data.conf"
+MODULES = {
+    "char-video4linux": "videodev",
+    "char-media": "videodev",
+    "char-usb_device": "usbcore",
+    "char-ttyGS": "u_serial",
+    "block-loop": "loop",
+}
+"""Kinds of devices that the kernel gets to know by a module, and which."""
+BUILT_IN = {"char-dma_heap", "char-input", "char-ttyAMA", "char-ttyS"}
+OF_THE_CARD = {"block-device-mapper", "block-mmc", "block-blkext", "block-virtblk", "block-sd"}
+"""Known since the initramfs."""
 FIREWALL = Path(__file__).parents[2] / "config" / "etc" / "nftables.conf"
 
 
 def directives(unit: str) -> dict[str, list[str]]:
     """Key to its values, of a service of ours with what the common drop-in adds."""
+    return read(UNITS / f"{unit}.service", UNITS / "safecount-.service.d" / "sandbox.conf")
+
+
+def read(*paths: Path) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
-    for path in (UNITS / f"{unit}.service", UNITS / "safecount-.service.d" / "sandbox.conf"):
+    for path in paths:
         for line in path.read_text(encoding="utf-8").splitlines():
             key, equals, value = line.partition("=")
             if equals and not line.startswith("#"):
@@ -47,6 +64,16 @@ def test_the_process_with_the_network_has_no_camera_and_no_signing_key() -> None
     assert unit["PrivateDevices"] == ["yes"]
     assert "DeviceAllow" not in unit
     assert unit["User"] == ["safecount-uplink"]  # the signing key is the seal user's (tests/edges/test_identity.py)
+
+
+@pytest.mark.parametrize("path", [*UNITS.glob("*.service")], ids=lambda path: path.stem)
+def test_a_kind_of_device_is_known_before_a_unit_is_allowed_it(path: Path) -> None:
+    """systemd.resource-control(5), DeviceAllow=: what the kernel does not know when the unit starts is not allowed."""
+    unit = read(path)
+    kinds = {line.split()[0] for line in unit.get("DeviceAllow", ()) if not line.startswith("/")}
+    for module in {MODULES[kind] for kind in kinds - BUILT_IN - OF_THE_CARD}:
+        for when in ("Wants", "After"):
+            assert f"modprobe@{module}.service" in " ".join(unit[when]).split(), f"{when} {module}"
 
 
 def test_wifi_is_off_until_a_network_was_named() -> None:
