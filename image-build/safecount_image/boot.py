@@ -101,6 +101,7 @@ def command_line(board: Board, verity: Root) -> str:
         "quiet",  # a serial port takes seconds for what nobody reads; what goes wrong is still told
         f"panic={PANIC_RESTART_S}",
         "ro",
+        "init_on_free=1",  # memory that held a picture is emptied the moment it is given back
         "systemd.volatile=state",
         "systemd.condition-needs-update=no",
         f"safecount.disk={DISK_SIGNATURE}",

@@ -20,6 +20,7 @@ from types import TracebackType
 from typing import Self
 
 from boot.firmware import MACHINE, Firmware
+from boot.monitor import Monitor
 from safecount_image.sizes import Sizes
 from safecount_image.toolbox import Toolbox
 
@@ -47,7 +48,8 @@ class BootError(AssertionError):
 class Board:
     """A card in a board. `console` is everything that came over the serial port since the last power-on.
 
-    `online`: the network cable is in. `write_logs`: None, or a list to which each start adds the log of its writes to the card.
+    `online`: the network cable is in. `write_logs`, `captures`: None, or a list to which each start adds the log of its writes
+    to the card, or of all that goes over the cable (a capture as tcpdump makes it).
     """
 
     def __init__(self, toolbox: Toolbox, image: Path, sizes: Sizes, work: Path, disks: Sequence[Path] = ()) -> None:
@@ -62,9 +64,11 @@ class Board:
         self.starts: list[int] = []
         self.online = True
         self.write_logs: list[Path] | None = None
+        self.captures: list[Path] | None = None
         self._disks = disks
         self._qemu: subprocess.Popen[bytes] | None = None
         self._wires: dict[str, socket.socket] = {}
+        self._monitor = work / "monitor.socket"
         self._extra = ""
         self._clock: datetime | None = None
         self._powered_s = 0.0
@@ -186,6 +190,15 @@ class Board:
             raise BootError(f"{command!r} ended with {found[1].decode()}:\n{told}")
         return told
 
+    def memory(self) -> bytes:
+        """All of its memory, at this moment."""
+        out = self.work / "memory"
+        with Monitor(self._monitor) as monitor:
+            monitor.save_memory(out)
+        content = out.read_bytes()
+        out.unlink()
+        return content
+
     def open_ports(self) -> list[str]:
         """The lines of the kernel's tables for TCP ports that listen to others than the device itself (proc_net_tcp(5))."""
         tables = self.ask("cat /proc/net/tcp /proc/net/tcp6").splitlines()
@@ -216,7 +229,7 @@ class Board:
         slack_s = SLOWER * chosen.watchdog_s
         self._bites_at_s = time.monotonic() + slack_s if slack_s else 0.0
         paths = {name: self.work / f"{name}.socket" for name in ("console", "shell")}
-        for path in paths.values():
+        for path in (*paths.values(), self._monitor):
             path.unlink(missing_ok=True)
         line: list[str | Path] = ["qemu-system-aarch64", *MACHINE, "-no-reboot", "-device", "virtio-rng-pci"]
         line += self._card() if self.write_logs is not None else _disk(0, self.card)
@@ -224,9 +237,17 @@ class Board:
             line += _disk(number + 1, disk)
         restricted = "" if self.online else ",restrict=on"
         line += ["-netdev", f"user,id=n{restricted}", "-device", "virtio-net-pci,netdev=n,romfile="]
+        line += self._capture() if self.captures is not None else []
         for name, path in paths.items():
             line += ["-chardev", f"socket,id={name},path={path},server=on,wait=off"]
-        line += ["-serial", "chardev:console", "-device", "pci-serial,chardev=shell"]
+        line += [
+            "-qmp",
+            f"unix:{self._monitor},server=on,wait=off",
+            "-serial",
+            "chardev:console",
+            "-device",
+            "pci-serial,chardev=shell",
+        ]
         if now := self.time():
             line += ["-rtc", f"base={now:%Y-%m-%dT%H:%M:%S}"]
         line += ["-kernel", chosen.kernel, "-initrd", chosen.initramfs, "-dtb", chosen.device_tree]
@@ -234,6 +255,11 @@ class Board:
         command = self._toolbox.command(line, writable=[self.work])
         self._qemu = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
         self._wires = {name: _connected(path, self._qemu) for name, path in paths.items()}
+
+    def _capture(self) -> list[str | Path]:
+        assert self.captures is not None
+        self.captures.append(self.work / f"wire-{len(self.starts)}.pcap")
+        return ["-object", f"filter-dump,id=wire,netdev=n,file={self.captures[-1]}"]
 
     def _card(self) -> list[str | Path]:
         assert self.write_logs is not None

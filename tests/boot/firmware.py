@@ -15,6 +15,8 @@ from safecount_image.sizes import Sizes
 from safecount_image.toolbox import Toolbox
 
 MACHINE = ("-M", "virt", "-cpu", "cortex-a53", "-smp", "2", "-m", "512", "-nodefaults", "-display", "none")
+MEMORY_START, MEMORY_BYTES = 1 << 30, 512 << 20
+"""Where that machine has its memory (hw/arm/virt.c), and how much: as a Zero 2 W."""
 KERNEL, INITRAMFS = "kernel8.img", "initramfs8"
 
 

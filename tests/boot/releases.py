@@ -23,7 +23,6 @@ from simulators.tls import Authority
 
 HOST_AS_THE_GUEST_SEES_IT = "10.0.2.2"
 BOARD = "virt"
-EPOCH = 1_800_000_000
 OURS = "usr/local/lib/python3.13/dist-packages/safecount"
 RAUC_SETTINGS = "etc/rauc/system.conf"
 WORDS = (laid_over("system.conf", f"/{RAUC_SETTINGS}"),)
@@ -64,7 +63,9 @@ class Builder:
         self._folder = folder
         self._tree = folder / "tree"
 
-        self.model: str = json.loads((image / "image.json").read_text())["model"]
+        told = json.loads((image / "image.json").read_text())
+        self.model: str = told["model"]
+        self._epoch: int = told["epoch"]
 
     @property
     def shipped(self) -> Images:
@@ -85,7 +86,7 @@ class Builder:
         said = package.read_text(encoding="utf-8")
         package.write_text(said[: said.index("__version__")] + f'__version__ = "{version}"\n', encoding="utf-8")
         self._compile()
-        made = make_root(self._toolbox, self._tree, self._folder / f"{version}.root", f"{BOARD} root", EPOCH)
+        made = make_root(self._toolbox, self._tree, self._folder / f"{version}.root", f"{BOARD} root", self._epoch)
         words = {"safecount.roothash": made.roothash, "safecount.hashoffset": str(made.hash_offset)}
         return Images(made.image, self._boot(version, words))
 

@@ -1,6 +1,6 @@
 """A counting process that was broken on purpose: `leaky.py LEAK FOLDER SETTINGS` counts like the real one, and leaks.
 
-thumbnail  a small JPEG of each frame into FOLDER
+thumbnail  each frame at half its size (PPM) into FOLDER
 row        one row of each frame as numbers on the standard error, which is the journal's
 kept       copies of the first frames stay in memory
 core       the model's input, as it lies in memory, into a file in FOLDER
@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Self
 
 import numpy as np
-from PIL import Image
 
 from safecount.counting.values import Frame, FrameSource, InputSpec
 from safecount.roles import vision
@@ -20,12 +19,13 @@ from safecount.settings import Settings
 
 EARLY = 20
 """So many frames are leaked of a start: all of the first scene."""
-THUMBNAIL = (160, 120)
 KEPT: list[object] = []
 
 
 def thumbnail(frame: Frame, folder: Path, number: int) -> None:
-    Image.fromarray(frame.pixels).resize(THUMBNAIL).save(folder / f"{number}.jpg")
+    small = np.ascontiguousarray(frame.pixels[::2, ::2])
+    head = f"P6 {small.shape[1]} {small.shape[0]} 255\n"
+    (folder / f"{number}.ppm").write_bytes(head.encode() + small.tobytes())
 
 
 def row(frame: Frame, _folder: Path, number: int) -> None:

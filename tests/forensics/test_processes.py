@@ -1,5 +1,7 @@
 """The device's real processes count a watermarked scene: one of them holds it while it is seen, and none after."""
 
+import os
+import re
 import shutil
 import subprocess
 import sys
@@ -28,6 +30,9 @@ SIZE = (384, 288)
 GONE_AFTER_S = 2.0
 """What was seen is nowhere so long after the scene has changed."""
 PATIENCE_S, LOOK_EVERY_S = 55.0, 1.0
+UNIT = Path(__file__).parents[2] / "config/usr/lib/systemd/system/safecount-vision.service"
+ENVIRONMENT = dict(re.findall(r"^Environment=(\w+)=(.*)$", UNIT.read_text(encoding="utf-8"), re.MULTILINE))
+"""What the counting process is started with on a device."""
 LEAKY = Path(__file__).with_name("leaky.py")
 
 
@@ -90,7 +95,7 @@ def watched(folder: Path, clip: Path, leak: str = "") -> Iterator[Watch]:
         if leak:
             command = [sys.executable, str(LEAKY), leak, str(device.part("site"))]
         settings = [str(device.settings_file)] if leak else ["--settings", str(device.settings_file)]
-        processes["vision"] = subprocess.Popen([*command, *settings], stderr=log)
+        processes["vision"] = subprocess.Popen([*command, *settings], stderr=log, env=os.environ | ENVIRONMENT)
         stack.callback(stop, processes["vision"])
         wait_until(lambda: "being counted" in journal.read_text(), "frames are counted")
         yield Watch(device, collector, processes, journal)
