@@ -9,7 +9,7 @@ const SIDES = { right: "to the right", left: "to the left", down: "downwards", u
 const $ = (id) => document.getElementById(id);
 
 let token = sessionStorage.getItem(TOKEN) ?? "";
-let lines = [], serial = 0, scene = 0, known = null, draft = null, sending = 0, sent = null;
+let lines = [], serial = 0, scene = 0, known = null, draft = null, sending = 0, sent = null, chosen = 0;
 
 class Refused extends Error {
   constructor(status, text) { super(text); this.status = status; }
@@ -242,9 +242,11 @@ function show(view) {
   $("save").disabled = !view.site || (view.saved && draft === null && !sending && placed(view.lines) === placed(lines));
   $("device").textContent = view.device ?? "not enrolled";
   if (view.fingerprint) $("key").textContent = view.fingerprint;
+  // Of a level that was just chosen a view that comes late knows nothing yet.
+  const level = Math.max(view.level, chosen);
   for (const choice of document.querySelectorAll("#levels input")) {
-    choice.disabled = Number(choice.value) < view.level;
-    choice.checked = Number(choice.value) === view.level;
+    choice.disabled = Number(choice.value) < level;
+    choice.checked = Number(choice.value) === level;
   }
   known = view;
 }
@@ -253,7 +255,7 @@ async function watch() {
   while (token) {
     try {
       const view = await (await ask(`look?after=${scene}`)).json();
-      if (known === null) serial = -1;
+      if (known === null) [serial, chosen] = [-1, 0];
       scene = view.scene;
       show(view);
     } catch (error) {
@@ -297,7 +299,15 @@ $("add").addEventListener("click", () => {
   $("line-list").lastElementChild.querySelector(".door").select();
 });
 $("save").addEventListener("click", () => afterLines("save", "The lines are saved: the site counts with them from now on."));
-$("levels").addEventListener("change", (event) => post("level", { level: Number(event.target.value) }, "Less is shown from now on."));
+$("levels").addEventListener("change", async (event) => {
+  chosen = Number(event.target.value);
+  let taken = null;
+  try {
+    taken = await post("level", { level: chosen }, "Less is shown from now on.");
+  } finally {
+    if (!taken) chosen = 0;
+  }
+});
 $("round-start").addEventListener("click", () => afterLines("start-round", "The round has begun."));
 $("round-undo").addEventListener("click", () => post("do", { what: "undo-press" }, "The last press is taken back."));
 $("round-drop").addEventListener("click", () => post("do", { what: "drop-round" }, "The round is dropped."));
