@@ -99,7 +99,7 @@ fresh: $(DEV_READY) ## Fail for a locked package or wheel that is not what archi
 	@$(IMAGE) fresh $(BOARD)
 
 bench: $(DEV_READY) ## Measure every bar of the counting (GRADER=folder of the line-crossing input, PAGE=1 renews docs/evaluation.md)
-	@nice -n 10 $(BIN)/python bench/counting.py --root "$(or $(SAFECOUNT_ASSETS),.)" $(foreach t,$(TRUTHS),--truth "$(t)") \
+	@PYTHONPATH=tests nice -n 10 $(BIN)/python bench/counting.py --root "$(or $(SAFECOUNT_ASSETS),.)" $(foreach t,$(TRUTHS),--truth "$(t)") \
 	    $(if $(GRADER),--grader "$(GRADER)") $(if $(PAGE),--page) --hours $(or $(HOURS),0.5)
 
 bench-rivals: $(DEV_READY) ## Grade our tracker and line beside five libraries (GRADER=folder, SEEDS="1 2" for other crowds)

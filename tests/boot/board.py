@@ -48,8 +48,9 @@ class BootError(AssertionError):
 class Board:
     """A card in a board. `console` is everything that came over the serial port since the last power-on.
 
-    `online`: the network cable is in. `write_logs`, `captures`: None, or a list to which each start adds the log of its writes
-    to the card, or of all that goes over the cable (a capture as tcpdump makes it).
+    `online`: the network cable is in. `disks`: more disks for the next start, each a file and the byte in it where the disk
+    begins. `write_logs`, `captures`: None, or a list to which each start adds the log of its writes to the card, or of all that
+    goes over the cable (a capture as tcpdump makes it).
     """
 
     def __init__(self, toolbox: Toolbox, image: Path, sizes: Sizes, work: Path, disks: Sequence[Path] = ()) -> None:
@@ -65,7 +66,7 @@ class Board:
         self.online = True
         self.write_logs: list[Path] | None = None
         self.captures: list[Path] | None = None
-        self._disks = disks
+        self.disks = [(disk, 0) for disk in disks]
         self._qemu: subprocess.Popen[bytes] | None = None
         self._wires: dict[str, socket.socket] = {}
         self._monitor = work / "monitor.socket"
@@ -233,8 +234,8 @@ class Board:
             path.unlink(missing_ok=True)
         line: list[str | Path] = ["qemu-system-aarch64", *MACHINE, "-no-reboot", "-device", "virtio-rng-pci"]
         line += self._card() if self.write_logs is not None else _disk(0, self.card)
-        for number, disk in enumerate(self._disks):
-            line += _disk(number + 1, disk)
+        for number, (file, offset) in enumerate(self.disks):
+            line += _disk(number + 1, file, offset)
         restricted = "" if self.online else ",restrict=on"
         line += ["-netdev", f"user,id=n{restricted}", "-device", "virtio-net-pci,netdev=n,romfile="]
         line += self._capture() if self.captures is not None else []
@@ -281,9 +282,9 @@ def logged_card(card: Path, log: Path) -> tuple[str, ...]:
     )
 
 
-def _disk(number: int, file: Path) -> list[str | Path]:
-    name = f"d{number}"
-    return ["-drive", f"file={file},format=raw,if=none,id={name}", "-device", f"virtio-blk-pci,drive={name}"]
+def _disk(number: int, file: Path, offset: int = 0) -> list[str | Path]:
+    node = f"driver=raw,offset={offset},file.driver=file,file.filename={file},node-name=d{number}"
+    return ["-blockdev", node, "-device", f"virtio-blk-pci,drive=d{number}"]
 
 
 def _connected(path: Path, qemu: subprocess.Popen[bytes]) -> socket.socket:

@@ -1,28 +1,164 @@
 """The plug is pulled at any moment while the device counts: it starts every time, and every hour is accounted for."""
 
+import json
 import os
 import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
 
 import pytest
+from sqlalchemy import select
 
 from boot.bench import NOISE, Bench
+from boot.bench_disk import SHARE
+from boot.data_content import BLOCK, DATA_START, outside_data
+from boot.write_log import Write, card_after, copy_card, writes
+from safecount.edges.data_disk import HEADER_BYTES
+from safecount_ops.collector.database import Database
+from safecount_ops.collector.tables import chain, envelope
 from safecount_ops.controller.table import Status
 
 pytestmark = pytest.mark.image
 
 CUTS = int(os.environ.get("CUTS", "2"))
-"""How often: few in every run of the tests; CUTS=100 for the bar."""
+"""How often the plug is pulled and the device started again: few in every run of the tests."""
+JUDGED = int(os.environ.get("JUDGED", "100"))
+"""How many cards, as a cut at any of its writes leaves them, are opened by the device to see what is lost."""
+SLOTS = 20
+"""So many more disks fit the emulated board."""
 FIRST_HOUR = 3
 LONGEST_S = 100.0
+RUNNING = "systemctl is-active safecount-vision safecount-seal safecount-uplink"
+ENVELOPES = 8
+"""At least so many are stored and sent while writes are recorded, of two kinds: hours and health."""
+SUPERBLOCK_HALVES = 3
+"""After so many sectors of the file system's first block ends the first half of its superblock."""
+Place = tuple[int, int]
 
 
-def test_power_cuts_lose_no_closed_hour_and_it_starts_every_time(bench: Bench) -> None:
+@dataclass(frozen=True)
+class Session:
+    """The card at first, and every write while the device counts, closes an hour, seals, stores and sends."""
+
+    before: Path
+    made: Sequence[Write]
+
+
+@dataclass(frozen=True)
+class Spool:
+    """What had to be done for a card to be opened, and what its spool holds: the head of its chain, and what was not sent yet,
+    by place."""
+
+    opened: str
+    integrity: str
+    head: Place
+    envelopes: dict[Place, str]
+
+    @classmethod
+    def told(cls, what: dict[str, Any]) -> Self:
+        epoch, sequence = what["head"]
+        envelopes = {(epoch, at): digest for epoch, at, digest in what["envelopes"]}
+        return cls(what["opened"], what["integrity"], (epoch, sequence), envelopes)
+
+
+@pytest.fixture(scope="module")
+def session(bench: Bench) -> Session:
+    board = bench.board
+    board.cut()
+    before = board.work / "before.img"
+    copy_card(board.card, before)
+    board.write_logs = []
+    bench.power(1, minute=57)
+    board.until(RUNNING, 400)
+    stored = len(known(bench))
+    while bench.hour_s(1) not in bench.shop.hours() or len(known(bench)) < stored + ENVELOPES:
+        board.run_for(5.0)
+    board.cut()
+    made = [write for log in board.write_logs for write in writes(log)]
+    board.write_logs = None
+    return Session(before, made)
+
+
+def known(bench: Bench) -> dict[Place, str]:
+    """The digest of every envelope that the collector has."""
+    database = Database(bench.shop.collector.folder / "collector.db")
+    try:
+        with database.reading() as connection:
+            asked = select(chain.c.epoch, envelope.c.sequence, envelope.c.digest).join(chain)
+            return {(row.epoch, row.sequence): row.digest.hex() for row in connection.execute(asked)}
+    finally:
+        database.close()
+
+
+def opened(bench: Bench, cards: Sequence[Path]) -> list[Spool]:
+    """Have a device open their data partitions as its own start does, and tell their spools."""
+    board = bench.board
+    first = len(board.disks)
+    board.disks += [(card, DATA_START) for card in cards]
+    bench.power(2)
+    board.until("systemctl is-active safecount-seal", 400)
+    devices = " ".join(f"/dev/vd{chr(ord('b') + first + number)}" for number in range(len(cards)))
+    told = board.ask(f"python3 {SHARE}/judge_cuts.py {devices}", 600)
+    board.cut()
+    del board.disks[first:]
+    judged = json.loads(told[told.index('{"') : told.rindex("}") + 1])
+    wrong = {card.name: what["wrong"] for card, what in zip(cards, judged.values(), strict=True) if "wrong" in what}
+    assert wrong == {}
+    return [Spool.told(what) for what in judged.values()]
+
+
+def test_nothing_is_written_beside_the_data_partition(session: Session) -> None:
+    assert outside_data(session.made) == []
+
+
+def test_no_cut_loses_what_was_stored(bench: Bench, session: Session) -> None:
+    dice = random.Random(os.environ.get("SEED", "cuts"))
+    numbers = sorted(dice.sample(range(len(session.made)), JUDGED))
+    spools: list[Spool] = []
+    for first in range(0, JUDGED, SLOTS):
+        cards = []
+        for number in numbers[first : first + SLOTS]:
+            cards.append(bench.board.work / f"cut-{number}.img")
+            card_after(session.before, session.made, number, dice, cards[-1])
+        spools += opened(bench, cards)
+        for card in cards:
+            card.unlink()
+    everything = known(bench)
+    assert {spool.integrity for spool in spools} == {"ok"}
+    certain = durable = (0, 0)
+    for number, spool, before in zip(numbers, spools, [0, *numbers], strict=False):
+        if any(write.barrier for write in session.made[before:number]):
+            durable = certain
+        assert spool.head >= durable, f"what an earlier cut had left is lost by one at write {number}"
+        certain = max(certain, spool.head)
+    assert certain[1] >= spools[0].head[1] + ENVELOPES // 2
+    for spool in spools:
+        epoch, last = spool.head
+        for place in ((epoch, sequence) for sequence in range(1, last + 1)):
+            held = spool.envelopes.get(place)
+            assert held is None or held == everything.get(place, held), f"{place} was stored twice, and differs"
+            assert held is not None or place in everything, f"{place} was stored and is nowhere"
+
+
+def test_a_superblock_of_which_half_was_written_is_mended(bench: Bench, session: Session) -> None:
+    begin = DATA_START + HEADER_BYTES
+    number = next(n for n, write in enumerate(session.made) if write.meets(begin, begin + BLOCK))
+    card = bench.board.work / "torn.img"
+    card_after(session.before, session.made, number, random.Random(0), card, torn=SUPERBLOCK_HALVES)
+    (spool,) = opened(bench, [card])
+    assert (spool.opened, spool.integrity) == ("MENDED", "ok")
+    assert spool.head >= (1, 1)
+
+
+def test_it_starts_every_time_and_every_hour_is_accounted_for(bench: Bench) -> None:
     dice = random.Random(os.environ.get("SEED", "cuts"))
     board = bench.board
     for number in range(CUTS):
         # Two minutes before the hour ends, so that it is closed, sealed, stored and sent while the plug is pulled.
         bench.power(FIRST_HOUR + number, minute=58)
-        board.until("systemctl is-active safecount-vision safecount-seal safecount-uplink", 400)
+        board.until(RUNNING, 400)
         board.run_for(dice.uniform(0.0, LONGEST_S))
         board.cut()
     counted = bench.count_an_hour(FIRST_HOUR + CUTS)

@@ -62,9 +62,11 @@ def copy_card(card: Path, out: Path) -> None:
     subprocess.run(["cp", "--reflink=auto", "--sparse=always", str(card), str(out)], check=True)
 
 
-def card_after(card: Path, made: Sequence[Write], number: int, dice: random.Random, out: Path) -> None:
+def card_after(
+    card: Path, made: Sequence[Write], number: int, dice: random.Random, out: Path, *, torn: int | None = None
+) -> None:
     """Make the card as it is had the power failed during write `number`: of what was written since the last barrier some is
-    there and some is not, and of that write itself the first so many sectors.
+    there and some is not, and of that write itself the first `torn` sectors (None: any number of them).
     """
     copy_card(card, out)
     certain = max((n for n in range(number) if made[n].barrier), default=-1)
@@ -73,7 +75,8 @@ def card_after(card: Path, made: Sequence[Write], number: int, dice: random.Rand
         for place, write in enumerate(made[: number + 1]):
             content = write.content()
             if place == number:
-                content = content[: SECTOR * dice.randrange(len(content) // SECTOR + 1)]
+                sectors = dice.randrange(len(content) // SECTOR + 1) if torn is None else torn
+                content = content[: SECTOR * sectors]
             if place <= certain or place == number or dice.random() < 0.5:
                 os.pwrite(file, content, write.start)
     finally:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from safecount.edges.data_disk import HEADER_BYTES, LUKS_MAGIC, MARKER, DataDisk, DataDiskError, State, state_of
+from safecount.edges.data_disk import HEADER_BYTES, LUKS_MAGIC, MARKER, DataDisk, DataDiskError, Opened, State, state_of
 
 
 def test_a_blank_partition_may_be_made() -> None:
@@ -72,4 +72,24 @@ def test_a_worn_card_is_told_in_the_words_of_the_program_that_met_it(
     card_tools(tmp_path, monkeypatch, sfdisk="cat >/dev/null; echo 'vda: Input/output error' >&2; exit 1")
     (tmp_path / "vda7").write_bytes(bytes(2 << 20))
     with pytest.raises(DataDiskError, match=r"sfdisk failed on the data partition and said: vda: Input/output error"):
+        DataDisk(tmp_path / "vda").open(None)
+
+
+@pytest.mark.parametrize(
+    ("preened", "checked", "expected"),
+    [(0, 0, Opened.AS_IT_WAS), (1, 0, Opened.AS_IT_WAS), (8, 1, Opened.MENDED), (4, 1, Opened.MENDED)],
+)
+def test_a_file_system_that_its_journal_does_not_mend_is_checked_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, preened: int, checked: int, expected: Opened
+) -> None:
+    e2fsck = f'test "$1" = -p && exit {preened}; exit {checked}'
+    card_tools(tmp_path, monkeypatch, cryptsetup="cat >/dev/null", e2fsck=e2fsck)
+    (tmp_path / "vda7").write_bytes(LUKS_MAGIC + bytes(HEADER_BYTES))
+    assert DataDisk(tmp_path / "vda").open(None) is expected
+
+
+def test_a_file_system_beyond_mending_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    card_tools(tmp_path, monkeypatch, cryptsetup="cat >/dev/null", e2fsck="echo 'no way' >&2; exit 8")
+    (tmp_path / "vda7").write_bytes(LUKS_MAGIC + bytes(HEADER_BYTES))
+    with pytest.raises(DataDiskError, match="e2fsck failed on the data partition and said: no way"):
         DataDisk(tmp_path / "vda").open(None)

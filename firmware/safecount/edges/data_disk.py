@@ -6,6 +6,7 @@ where a marker of ours says that making it was cut short. LUKS's header is writt
 
 import os
 import subprocess
+from collections.abc import Container
 from dataclasses import dataclass
 from enum import Enum, auto
 from pathlib import Path
@@ -30,12 +31,24 @@ class DataDiskError(SafecountError):
     """The data partition cannot be used; nothing on it was changed."""
 
 
+IN_ORDER = (0, 1)
+"""e2fsck(8): nothing was wrong, or all of it was put right."""
+
+
 class State(Enum):
     """What a data partition is: ours, still to be made, or something that is not to be touched."""
 
     MADE = auto()
     BLANK = auto()
     FOREIGN = auto()
+
+
+class Opened(Enum):
+    """What had to be done for a data partition to be open."""
+
+    AS_IT_WAS = auto()
+    MENDED = auto()
+    MADE = auto()
 
 
 def state_of(first_mib: bytes) -> State:
@@ -68,14 +81,14 @@ class DataDisk:
         between = "p" if self.disk.name[-1].isdigit() else ""
         return self.disk.with_name(f"{self.disk.name}{between}{self.number}")
 
-    def open(self, key: bytes | None) -> bool:
-        """Open the partition, after making it if it is blank.
+    def open(self, key: bytes | None) -> Opened:
+        """Open the partition, after making it if it is blank, and see that its file system can be mounted.
 
         Args:
             key: of this board, or None where it has none.
 
         Returns:
-            whether it was made now.
+            what was done to it: opened as it was, mended, or made.
 
         Raises:
             DataDiskError: it is neither blank nor ours, too small, damaged, or opened by another board's key.
@@ -89,7 +102,9 @@ class DataDisk:
         if state is State.BLANK:
             self._make(key or NO_KEY)
         self._cryptsetup("open", str(self.partition), self.mapped, key=key or NO_KEY)
-        return state is State.BLANK
+        if state is State.BLANK:
+            return Opened.MADE
+        return Opened.MENDED if self._mend() else Opened.AS_IT_WAS
 
     def erase(self) -> None:
         """Make all that was ever stored unreadable, by overwriting the only copy of its key. The next start makes it anew."""
@@ -113,21 +128,34 @@ class DataDisk:
             header.unlink(missing_ok=True)
             self._cryptsetup(
                 # Adiantum, since a Pi up to the 4 has no AES instructions. The key is long and random, so hashing it
-                # thousands of times would only cost time at every start.
+                # thousands of times would only cost time at every start. Sectors as small as the card's own: a cut in the
+                # middle of a larger one leaves noise where SQLite and ext4 count on either the old bytes or the new ones.
                 "luksFormat", "--batch-mode", "--type=luks2", f"--header={header}", "--cipher=xchacha12,aes-adiantum-plain64",
-                "--key-size=256", "--sector-size=4096", "--pbkdf=pbkdf2", "--pbkdf-force-iterations=1000", "--hash=sha256",
+                "--key-size=256", "--sector-size=512", "--pbkdf=pbkdf2", "--pbkdf-force-iterations=1000", "--hash=sha256",
                 "--luks2-metadata-size=16k", "--luks2-keyslots-size=512k", f"--offset={HEADER_BYTES // 512}",
                 "--label=safecount-data", str(self.partition), key=key,
             )  # fmt: skip
             self._cryptsetup("open", f"--header={header}", str(self.partition), self.mapped, key=key)
             try:
-                _run("mkfs.ext4", "-q", "-L", "safecount-data", "-m", "1", f"/dev/mapper/{self.mapped}")
+                _run("mkfs.ext4", "-q", "-b", "4096", "-L", "safecount-data", "-m", "1", f"/dev/mapper/{self.mapped}")
             finally:
                 _run("cryptsetup", "close", self.mapped)
             content = header.read_bytes()[:HEADER_BYTES].ljust(HEADER_BYTES, b"\0")
             header.unlink()
             _write(partition.fileno(), content[FIRST_BYTES:], FIRST_BYTES)
             _write(partition.fileno(), content[:FIRST_BYTES], 0)
+
+    def _mend(self) -> bool:
+        """Bring the file system in order after a power cut; whether more was needed than its journal.
+
+        The kernel replays a journal by itself, but only behind a superblock that is whole. That is written in place, and
+        a cut may tear it: then e2fsck goes by one of its copies.
+        """
+        device = f"/dev/mapper/{self.mapped}"
+        if _run("e2fsck", "-p", device, well=range(256)) in IN_ORDER:
+            return False
+        _run("e2fsck", "-f", "-y", device, well=IN_ORDER)
+        return True
 
     def _grow(self) -> None:
         """Stretch the partition to the end of the card. Done again after a cut it changes nothing."""
@@ -155,7 +183,8 @@ def _write(descriptor: int, content: bytes, at: int) -> None:
     os.fsync(descriptor)
 
 
-def _run(*command: str, text: str = "") -> None:
+def _run(*command: str, text: str = "", well: Container[int] = (0,)) -> int:
+    """Run a command on the card; gives its exit code, one of those that mean `well`."""
     try:
         done = subprocess.run(
             command, check=False, input=text, capture_output=True, text=True, timeout=COMMAND_TIMEOUT_S
@@ -164,6 +193,7 @@ def _run(*command: str, text: str = "") -> None:
         raise DataDiskError(
             f"{command[0]} took longer than {COMMAND_TIMEOUT_S} s; the card may be worn out."
         ) from error
-    if done.returncode:
+    if done.returncode not in well:
         said = (done.stderr.strip().splitlines() or ["nothing"])[-1]
         raise DataDiskError(f"{command[0]} failed on the data partition and said: {said}")
+    return done.returncode

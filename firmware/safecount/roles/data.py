@@ -4,7 +4,7 @@ import logging
 from pathlib import Path
 
 from safecount.edges.board_key import board_key
-from safecount.edges.data_disk import DataDisk, DataDiskError
+from safecount.edges.data_disk import DataDisk, DataDiskError, Opened
 
 log = logging.getLogger(__name__)
 
@@ -27,8 +27,10 @@ def run(_settings_file: Path) -> None:
             f"{BOOTED_DISK} does not tell which card was started: this runs on a device only."
         ) from error
     key = board_key()
-    made = DataDisk(disk, scratch=SCRATCH).open(key)
+    opened = DataDisk(disk, scratch=SCRATCH).open(key)
     if key is None:
         log.warning("this board holds no key of its own: a stolen card can be read")
-    if made:
+    if opened is Opened.MADE:
         log.warning("the data partition was made anew")
+    if opened is Opened.MENDED:
+        log.warning("the data partition's file system was damaged by a power cut, and was mended")
