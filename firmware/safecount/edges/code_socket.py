@@ -3,14 +3,12 @@
 The provision process listens; nothing goes the other way. What is no text for a device by its look is dropped unread.
 """
 
-import os
 import socket
-import stat
 from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
-from safecount.errors import SafecountError
+from safecount.edges.local_socket import bound
 from safecount.wire.site_code import MAX_SITE_CODE_CHARACTERS, SITE_CODE_PREFIX
 from safecount.wire.wifi_code import MAX_WIFI_CHARACTERS, WIFI_PREFIX
 
@@ -43,20 +41,9 @@ class CodeInbox:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
 
     def __enter__(self) -> Self:
-        with suppress(FileNotFoundError):
-            if stat.S_ISSOCK(self._path.lstat().st_mode):
-                self._path.unlink()
-        before = os.umask(0o117)  # the owner and the group of the folder, nobody else
-        try:
-            self._socket.bind(str(self._path))
-        except OSError as error:
-            self._socket.close()
-            raise SafecountError(f"The socket {self._path} cannot be made: {error.strerror}.") from error
-        finally:
-            os.umask(before)
+        self._socket = bound(self._path, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
         return self
 

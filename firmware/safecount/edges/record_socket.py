@@ -1,19 +1,17 @@
 """The Unix socket between the counting process and the seal process.
 
 The seal process listens. To whoever connects it sends a welcome, then takes one message at a time and answers each
-with one byte. A frame is its length in four bytes, big-endian, and that many bytes of CBOR (`wire.local`). A message
-that is not what it should be ends the connection.
+with one byte. Both are frames of `local_socket` with CBOR in them (`wire.local`). A message that is not what it should be
+ends the connection.
 """
 
-import os
 import socket
-import stat
 from collections.abc import Callable
-from contextlib import suppress
 from enum import IntEnum
 from pathlib import Path
 from typing import Self
 
+from safecount.edges.local_socket import bound, receive, receive_frame, send_frame
 from safecount.errors import SafecountError
 from safecount.wire.errors import UntrustedInput
 from safecount.wire.local import (
@@ -27,7 +25,6 @@ from safecount.wire.local import (
     encode_welcome,
 )
 
-_LENGTH_BYTES = 4
 _ANSWER_TIMEOUT_S = 30.0
 """Longer than the spool waits for its lock."""
 _SEND_TIMEOUT_S = 5.0
@@ -54,7 +51,7 @@ class RecordClient:
         self._socket.settimeout(_ANSWER_TIMEOUT_S)
         try:
             self._socket.connect(str(path))
-            self.welcome: Welcome = decode_welcome(_receive_frame(self._socket, MAX_WELCOME_BYTES))
+            self.welcome: Welcome = decode_welcome(receive_frame(self._socket, MAX_WELCOME_BYTES))
         except (OSError, UntrustedInput) as error:
             self._socket.close()
             raise SealUnreachable(f"The seal process does not answer at {path}: {error}.") from error
@@ -71,8 +68,8 @@ class RecordClient:
     def send(self, message: Message) -> Reply:
         """Hand over one message; on disk when the reply is STORED. SealUnreachable when nobody answers."""
         try:
-            _send_frame(self._socket, encode_message(message))
-            return Reply(_receive(self._socket, 1)[0])
+            send_frame(self._socket, encode_message(message))
+            return Reply(receive(self._socket, 1)[0])
         except (OSError, ValueError) as error:
             raise SealUnreachable(f"The seal process has stopped answering at {self._path}: {error}.") from error
 
@@ -81,18 +78,7 @@ class RecordServer:
     """The seal side. Serves one connection at a time, for there is one counting process."""
 
     def __init__(self, path: Path) -> None:
-        with suppress(FileNotFoundError):
-            if stat.S_ISSOCK(path.lstat().st_mode):
-                path.unlink()
-        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        before = os.umask(0o117)  # the owner and the group of the folder, nobody else
-        try:
-            self._listener.bind(str(path))
-        except OSError as error:
-            self._listener.close()
-            raise SafecountError(f"The socket {path} cannot be made: {error.strerror}.") from error
-        finally:
-            os.umask(before)
+        self._listener = bound(path, socket.SOCK_STREAM)
         self._listener.listen(1)
         self._connection: socket.socket | None = None
 
@@ -124,16 +110,16 @@ class RecordServer:
         self._connection, _ = self._listener.accept()
         self._connection.settimeout(_SEND_TIMEOUT_S)
         try:
-            _send_frame(self._connection, encode_welcome(welcome()))
+            send_frame(self._connection, encode_welcome(welcome()))
         except TimeoutError as error:
             raise ConnectionError("half a welcome") from error
 
     def _answer(self, connection: socket.socket, wait_s: float, take: Callable[[Message], Reply]) -> None:
         connection.settimeout(wait_s)
-        first = _receive(connection, 1)
+        first = receive(connection, 1)
         connection.settimeout(_SEND_TIMEOUT_S)
         try:
-            message = decode_message(_receive_frame(connection, MAX_MESSAGE_BYTES, first))
+            message = decode_message(receive_frame(connection, MAX_MESSAGE_BYTES, first))
             connection.sendall(bytes([take(message)]))
         except TimeoutError as error:
             raise ConnectionError("half a message") from error
@@ -142,24 +128,3 @@ class RecordServer:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
-
-
-def _send_frame(connection: socket.socket, body: bytes) -> None:
-    connection.sendall(len(body).to_bytes(_LENGTH_BYTES, "big") + body)
-
-
-def _receive_frame(connection: socket.socket, limit: int, begun: bytes = b"") -> bytes:
-    length = int.from_bytes(begun + _receive(connection, _LENGTH_BYTES - len(begun)), "big")
-    if length > limit:
-        raise ConnectionError(f"a frame of {length} bytes where at most {limit} are taken")
-    return _receive(connection, length)
-
-
-def _receive(connection: socket.socket, count: int) -> bytes:
-    received = b""
-    while len(received) < count:
-        part = connection.recv(count - len(received))
-        if not part:
-            raise ConnectionError("the other side has left")
-        received += part
-    return received

@@ -1,18 +1,17 @@
 """The Unix socket between the counting process and the set-up page's process, while a session is open.
 
-The page's process listens. Whoever connects sends one scene at a time and gets a wish for each. A frame is its length in
-two bytes, big-endian, and that many bytes of CBOR (`wire.scene`). What is not what it should be ends the connection.
+The page's process listens. Whoever connects sends one scene at a time and gets a wish for each: frames of `local_socket` with
+CBOR in them (`wire.scene`). What is not what it should be ends the connection.
 """
 
-import os
 import socket
-import stat
 import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
+from safecount.edges.local_socket import bound, receive_frame, send_frame
 from safecount.errors import SafecountError
 from safecount.wire.errors import UntrustedInput
 from safecount.wire.scene import (
@@ -26,7 +25,6 @@ from safecount.wire.scene import (
     encode_wish,
 )
 
-_LENGTH_BYTES = 2
 _TIMEOUT_S = 2.0
 _IDLE_S = 10.0
 
@@ -53,8 +51,8 @@ class SceneClient:
     def show(self, scene: Scene) -> Wish:
         """Hand over one scene; what the page would like next."""
         try:
-            _send_frame(self._socket, encode_scene(scene))
-            return decode_wish(_receive_frame(self._socket, MAX_WISH_BYTES))
+            send_frame(self._socket, encode_scene(scene))
+            return decode_wish(receive_frame(self._socket, MAX_WISH_BYTES))
         except (OSError, UntrustedInput) as error:
             raise NobodyLooks("The page process takes no more scenes.") from error
 
@@ -67,21 +65,10 @@ class SceneServer:
         self._path = path
         self._take = take
         self._closing = False
-        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._thread = threading.Thread(target=self._run, name="scenes", daemon=True)
 
     def __enter__(self) -> Self:
-        with suppress(FileNotFoundError):
-            if stat.S_ISSOCK(self._path.lstat().st_mode):
-                self._path.unlink()
-        before = os.umask(0o117)  # the owner and the group of the folder, nobody else
-        try:
-            self._listener.bind(str(self._path))
-        except OSError as error:
-            self._listener.close()
-            raise SafecountError(f"The socket {self._path} cannot be made: {error.strerror}.") from error
-        finally:
-            os.umask(before)
+        self._listener = bound(self._path, socket.SOCK_STREAM)
         self._listener.listen(1)
         self._listener.settimeout(0.5)
         self._thread.start()
@@ -105,26 +92,5 @@ class SceneServer:
             with connection, suppress(OSError, UntrustedInput):
                 connection.settimeout(_IDLE_S)
                 while not self._closing:
-                    scene = decode_scene(_receive_frame(connection, MAX_SCENE_BYTES))
-                    _send_frame(connection, encode_wish(self._take(scene)))
-
-
-def _send_frame(connection: socket.socket, body: bytes) -> None:
-    connection.sendall(len(body).to_bytes(_LENGTH_BYTES, "big") + body)
-
-
-def _receive_frame(connection: socket.socket, limit: int) -> bytes:
-    length = int.from_bytes(_receive(connection, _LENGTH_BYTES), "big")
-    if length > limit:
-        raise ConnectionError(f"a frame of {length} bytes where at most {limit} are taken")
-    return _receive(connection, length)
-
-
-def _receive(connection: socket.socket, count: int) -> bytes:
-    received = b""
-    while len(received) < count:
-        part = connection.recv(count - len(received))
-        if not part:
-            raise ConnectionError("the other side has left")
-        received += part
-    return received
+                    scene = decode_scene(receive_frame(connection, MAX_SCENE_BYTES))
+                    send_frame(connection, encode_wish(self._take(scene)))
