@@ -5,26 +5,28 @@ other hours of the day are not lived through: their bins have draws of their own
 lives through all of them.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 from fractions import Fraction
+from functools import cache
 from zoneinfo import ZoneInfo
 
 from safecount.counting.aggregator import Level, ReleaseSettings
 from safecount.counting.values import Crossing, Direction
 from safecount.wire.values import EPSILON, Node, Profile, node_epsilon
+from safecount_ops.assets import find_asset
 from safecount_ops.privacy_audit.device import Act, Cut, Relevelled, Stopped, Story, Unwatched, Watched
+from safecount_ops.simulate.crowd import ASSET, read_crowds
 
 ZONE = ZoneInfo("Europe/Berlin")
 DOOR = "north"
 STRICT, STANDARD, ACCURATE = Level(Profile.STRICT), Level(Profile.STANDARD), Level(Profile.ACCURATE)
 BOTH_WAYS = Level(Profile.STANDARD, exits=True)
-SHOPPING_STREET = (0, 0, 0, 0, 1, 2, 5, 14, 31, 38, 52, 66, 88, 84, 79, 85, 93, 97, 76, 42, 21, 9, 4, 1)
-"""A made-up day: people an hour in the door of a shop, with the shape of a weekday in a city's centre: empty at night, more
-at noon, most before six. Its height does not matter to an attacker who knows it.
-"""
+ENTERS = 50
+"""One in so many who pass in the street comes in."""
 
 
 class Sees(Enum):
@@ -84,10 +86,27 @@ def _one_visit(
     return Attack(name, knows, bound, "one visit", level, (story(),), (story(crossing()),), sees=sees)
 
 
+@cache
+def street_hours() -> tuple[int, ...]:
+    """People an hour in the door of a shop, on the day that is the middle one by its people in the busiest street of a real
+    table of pedestrian counts.
+
+    Raises:
+        SafecountError: the table cannot be had.
+    """
+    days = read_crowds(find_asset(ASSET))
+    totals: Counter[str] = Counter()
+    for day in days:
+        totals[day.place] += sum(day.hours)
+    (busiest, _), *_ = totals.most_common(1)
+    there = sorted((day for day in days if day.place == busiest), key=lambda day: sum(day.hours))
+    return tuple(people // ENTERS for people in there[len(there) // 2].hours)
+
+
 def _street() -> Attack:
     def story(*visit: Crossing) -> Story:
         frames: list[Act] = []
-        for hour, people in enumerate(SHOPPING_STREET):
+        for hour, people in enumerate(street_hours()):
             everybody = (crossing(),) * people + (visit if hour == 17 else ())
             frames.append(Watched(at(f"{hour:02}:00"), everybody))
         return *frames, Unwatched(at("24:00"))
