@@ -11,6 +11,7 @@ import pytest
 PACKAGES = {
     "pg_createcluster": "postgresql",
     "bwrap": "bubblewrap",
+    "dnsmasq": "dnsmasq-base",
     "mosquitto_passwd": "mosquitto",
     "mksquashfs": "squashfs-tools",
     "pdftotext": "poppler-utils",

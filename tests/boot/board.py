@@ -31,6 +31,7 @@ DECORATION = re.compile(r"\x1b\[[?\d;]*[A-Za-z]|\r|^root@\S+# ?", re.MULTILINE)
 LOOPBACK = re.compile(r"^ *\d+: [0-9A-F]{6}7F:")
 """A local address 127.x.x.x, as the kernel writes it on a little-endian machine."""
 PATIENCE_S = 30.0
+CABLE = "cable"
 SLOWER = 2
 """So many times as long as a board's the watchdog of an emulated one waits."""
 SHELL_WORDS = "systemd.debug_shell=ttyS0 systemd.show_status=no"
@@ -48,9 +49,11 @@ class BootError(AssertionError):
 class Board:
     """A card in a board. `console` is everything that came over the serial port since the last power-on.
 
-    `online`: the network cable is in. `disks`: more disks for the next start, each a file and the byte in it where the disk
-    begins. `write_logs`, `captures`: None, or a list to which each start adds the log of its writes to the card, or of all that
-    goes over the cable (a capture as tcpdump makes it).
+    `online`: the network cable is in. `entering`: words before the emulator's command that lead it into another network, where
+    the other end of its cable is the interface `CABLE`; none: it reaches this machine, and nobody reaches it. `disks`: more
+    disks for the next start, each a file and the byte in it where the disk begins. `write_logs`, `captures`: None, or a list
+    to which each start adds the log of its writes to the card, or of all that goes over the cable (a capture as tcpdump
+    makes it).
     """
 
     def __init__(self, toolbox: Toolbox, image: Path, sizes: Sizes, work: Path, disks: Sequence[Path] = ()) -> None:
@@ -64,6 +67,7 @@ class Board:
         self.console = b""
         self.starts: list[int] = []
         self.online = True
+        self.entering: Sequence[str] = ()
         self.write_logs: list[Path] | None = None
         self.captures: list[Path] | None = None
         self.disks = [(disk, 0) for disk in disks]
@@ -109,6 +113,7 @@ class Board:
             if self._qemu.poll() is None:
                 os.killpg(self._qemu.pid, signal.SIGKILL)
             self._qemu.wait()
+            _wait_for_all_of(self._qemu.pid)
         for wire in self._wires.values():
             wire.close()
         self._qemu, self._wires = None, {}
@@ -236,8 +241,7 @@ class Board:
         line += self._card() if self.write_logs is not None else _disk(0, self.card)
         for number, (file, offset) in enumerate(self.disks):
             line += _disk(number + 1, file, offset)
-        restricted = "" if self.online else ",restrict=on"
-        line += ["-netdev", f"user,id=n{restricted}", "-device", "virtio-net-pci,netdev=n,romfile="]
+        line += ["-netdev", self._cable(), "-device", "virtio-net-pci,netdev=n,romfile="]
         line += self._capture() if self.captures is not None else []
         for name, path in paths.items():
             line += ["-chardev", f"socket,id={name},path={path},server=on,wait=off"]
@@ -253,9 +257,14 @@ class Board:
             line += ["-rtc", f"base={now:%Y-%m-%dT%H:%M:%S}"]
         line += ["-kernel", chosen.kernel, "-initrd", chosen.initramfs, "-dtb", chosen.device_tree]
         line += ["-append", f"{chosen.command_line} {self._extra}"]
-        command = self._toolbox.command(line, writable=[self.work])
+        command = [*self.entering, *self._toolbox.command(line, writable=[self.work])]
         self._qemu = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
         self._wires = {name: _connected(path, self._qemu) for name, path in paths.items()}
+
+    def _cable(self) -> str:
+        if self.entering:
+            return f"tap,id=n,ifname={CABLE},script=no,downscript=no"
+        return "user,id=n" if self.online else "user,id=n,restrict=on"
 
     def _capture(self) -> list[str | Path]:
         assert self.captures is not None
@@ -271,6 +280,18 @@ class Board:
         for node in logged_card(self.card, log):
             line += ["-blockdev", node]
         return [*line, "-device", "virtio-blk-pci,drive=d0"]
+
+
+def _wait_for_all_of(group: int) -> None:
+    """Wait until the emulator has let go of the card: what was started around it may end before it does."""
+    until_s = time.monotonic() + 20
+    while time.monotonic() < until_s:
+        try:
+            os.killpg(group, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.05)
+    raise BootError("the emulator did not end")
 
 
 def logged_card(card: Path, log: Path) -> tuple[str, ...]:

@@ -24,11 +24,11 @@ pytestmark = pytest.mark.image
 
 CUTS = int(os.environ.get("CUTS", "2"))
 """How often the plug is pulled and the device started again: few in every run of the tests."""
-JUDGED = int(os.environ.get("JUDGED", "100"))
-"""How many cards, as a cut at any of its writes leaves them, are opened by the device to see what is lost."""
+JUDGED = int(os.environ.get("JUDGED", "20"))
+"""How many cards, as a cut at any of its writes leaves them, are opened by the device to see what is lost; 100 for the bar."""
 SLOTS = 20
 """So many more disks fit the emulated board."""
-FIRST_HOUR = 3
+FIRST_HOUR = 4
 LONGEST_S = 100.0
 RUNNING = "systemctl is-active safecount-vision safecount-seal safecount-uplink"
 ENVELOPES = 8
@@ -40,7 +40,7 @@ Place = tuple[int, int]
 
 @dataclass(frozen=True)
 class Session:
-    """The card at first, and every write while the device counts, closes an hour, seals, stores and sends."""
+    """The card of a device that has sent something; every write while it counts, closes an hour, seals, stores and sends."""
 
     before: Path
     made: Sequence[Write]
@@ -66,14 +66,17 @@ class Spool:
 @pytest.fixture(scope="module")
 def session(bench: Bench) -> Session:
     board = bench.board
+    bench.power(1)
+    while not known(bench):
+        board.run_for(5.0)
     board.cut()
     before = board.work / "before.img"
     copy_card(board.card, before)
     board.write_logs = []
-    bench.power(1, minute=57)
+    bench.power(2, minute=57)
     board.until(RUNNING, 400)
     stored = len(known(bench))
-    while bench.hour_s(1) not in bench.shop.hours() or len(known(bench)) < stored + ENVELOPES:
+    while bench.hour_s(2) not in bench.shop.hours() or len(known(bench)) < stored + ENVELOPES:
         board.run_for(5.0)
     board.cut()
     made = [write for log in board.write_logs for write in writes(log)]
@@ -97,7 +100,7 @@ def opened(bench: Bench, cards: Sequence[Path]) -> list[Spool]:
     board = bench.board
     first = len(board.disks)
     board.disks += [(card, DATA_START) for card in cards]
-    bench.power(2)
+    bench.power(3)
     board.until("systemctl is-active safecount-seal", 400)
     devices = " ".join(f"/dev/vd{chr(ord('b') + first + number)}" for number in range(len(cards)))
     told = board.ask(f"python3 {SHARE}/judge_cuts.py {devices}", 600)

@@ -1,6 +1,7 @@
 """The set-up page's server: whatever a browser sends, from HTTP by h11 to the closed list of requests."""
 
 import socket
+from contextlib import suppress
 
 from safecount.edges.setup_server import Answer, Conversation
 from safecount.setting_up.page_rules import Head, judge, token_in
@@ -25,7 +26,7 @@ SEEDS = [
 
 def one_input(data: bytes) -> None:
     ours, theirs = socket.socketpair()
-    with ours, theirs:
+    with ours, theirs, suppress(OSError):  # as the server takes a browser that has left, or reads no answer
         theirs.sendall(data)
         theirs.shutdown(socket.SHUT_WR)
         Conversation(ours, _answer).run()
