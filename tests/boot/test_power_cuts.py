@@ -14,7 +14,7 @@ from sqlalchemy import select
 from boot.bench import NOISE, Bench
 from boot.bench_disk import SHARE
 from boot.data_content import BLOCK, DATA_START, outside_data
-from boot.write_log import Write, card_after, copy_card, writes
+from boot.write_log import SECTOR, Write, card_after, copy_card, writes
 from safecount.edges.data_disk import HEADER_BYTES
 from safecount_ops.collector.database import Database
 from safecount_ops.collector.tables import chain, envelope
@@ -33,8 +33,8 @@ LONGEST_S = 100.0
 RUNNING = "systemctl is-active safecount-vision safecount-seal safecount-uplink"
 ENVELOPES = 8
 """At least so many are stored and sent while writes are recorded, of two kinds: hours and health."""
-SUPERBLOCK_HALVES = 3
-"""After so many sectors of the file system's first block ends the first half of its superblock."""
+HALVES = (slice(1024, 1536), slice(1536, 2048))
+"""Where the superblock's two sectors lie in the first block."""
 Place = tuple[int, int]
 
 
@@ -145,11 +145,24 @@ def test_no_cut_loses_what_was_stored(bench: Bench, session: Session) -> None:
             assert held is not None or place in everything, f"{place} was stored and is nowhere"
 
 
+def changes_both_halves(session: Session, begin: int) -> int:
+    """The number of the first write that changes both halves of the superblock of the file system that begins there."""
+    with session.before.open("rb") as card:
+        card.seek(begin)
+        held = card.read(BLOCK)
+    for number, write in enumerate(session.made):
+        if write.start == begin and write.length == BLOCK:
+            new = write.content()
+            if all(new[half] != held[half] for half in HALVES):
+                return number
+            held = new
+    raise AssertionError("the superblock was not written")
+
+
 def test_a_superblock_of_which_half_was_written_is_mended(bench: Bench, session: Session) -> None:
-    begin = DATA_START + HEADER_BYTES
-    number = next(n for n, write in enumerate(session.made) if write.meets(begin, begin + BLOCK))
+    number = changes_both_halves(session, DATA_START + HEADER_BYTES)
     card = bench.board.work / "torn.img"
-    card_after(session.before, session.made, number, random.Random(0), card, torn=SUPERBLOCK_HALVES)
+    card_after(session.before, session.made, number, random.Random(0), card, torn=HALVES[0].stop // SECTOR)
     (spool,) = opened(bench, [card])
     assert (spool.opened, spool.integrity) == ("MENDED", "ok")
     assert spool.head >= (1, 1)
