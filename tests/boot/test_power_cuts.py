@@ -3,7 +3,8 @@
 import json
 import os
 import random
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -13,6 +14,7 @@ from sqlalchemy import select
 
 from boot.bench import NOISE, Bench
 from boot.bench_disk import SHARE
+from boot.board import Board, BootError
 from boot.data_content import BLOCK, DATA_START, outside_data
 from boot.write_log import SECTOR, Write, card_after, copy_card, writes
 from safecount.edges.data_disk import HEADER_BYTES
@@ -26,10 +28,11 @@ CUTS = int(os.environ.get("CUTS", "2"))
 """How often the plug is pulled and the device started again: few in every run of the tests."""
 JUDGED = int(os.environ.get("JUDGED", "20"))
 """How many cards, as a cut at any of its writes leaves them, are opened by the device to see what is lost; 100 for the bar."""
-SLOTS = 20
+DISKS = 20
 """So many more disks fit the emulated board."""
 FIRST_HOUR = 4
 LONGEST_S = 100.0
+LONGEST_SESSION_S = 1200.0
 RUNNING = "systemctl is-active safecount-vision safecount-seal safecount-uplink"
 ENVELOPES = 8
 """At least so many are stored and sent while writes are recorded, of two kinds: hours and health."""
@@ -67,8 +70,7 @@ class Spool:
 def session(bench: Bench) -> Session:
     board = bench.board
     bench.power(1)
-    while not known(bench):
-        board.run_for(5.0)
+    run_until(board, lambda: bool(known(bench)))
     board.cut()
     before = board.work / "before.img"
     copy_card(board.card, before)
@@ -76,12 +78,19 @@ def session(bench: Bench) -> Session:
     bench.power(2, minute=57)
     board.until(RUNNING, 400)
     stored = len(known(bench))
-    while bench.hour_s(2) not in bench.shop.hours() or len(known(bench)) < stored + ENVELOPES:
-        board.run_for(5.0)
+    run_until(board, lambda: bench.hour_s(2) in bench.shop.hours() and len(known(bench)) >= stored + ENVELOPES)
     board.cut()
     made = [write for log in board.write_logs for write in writes(log)]
     board.write_logs = None
     return Session(before, made)
+
+
+def run_until(board: Board, done: Callable[[], bool]) -> None:
+    until_s = time.monotonic() + LONGEST_SESSION_S
+    while not done():
+        if time.monotonic() > until_s:
+            raise BootError(f"not within {LONGEST_SESSION_S:.0f} s:\n{board.last_words()}")
+        board.run_for(5.0)
 
 
 def known(bench: Bench) -> dict[Place, str]:
@@ -120,9 +129,9 @@ def test_no_cut_loses_what_was_stored(bench: Bench, session: Session) -> None:
     dice = random.Random(os.environ.get("SEED", "cuts"))
     numbers = sorted(dice.sample(range(len(session.made)), JUDGED))
     spools: list[Spool] = []
-    for first in range(0, JUDGED, SLOTS):
+    for first in range(0, JUDGED, DISKS):
         cards = []
-        for number in numbers[first : first + SLOTS]:
+        for number in numbers[first : first + DISKS]:
             cards.append(bench.board.work / f"cut-{number}.img")
             card_after(session.before, session.made, number, dice, cards[-1])
         spools += opened(bench, cards)
