@@ -1,7 +1,7 @@
 """The set-up page's server: whatever a browser sends, from HTTP by h11 to the closed list of requests."""
 
 import socket
-from contextlib import suppress
+import threading
 
 from safecount.edges.setup_server import Answer, Conversation
 from safecount.setting_up.page_rules import Head, judge, token_in
@@ -26,10 +26,20 @@ SEEDS = [
 
 def one_input(data: bytes) -> None:
     ours, theirs = socket.socketpair()
-    with ours, theirs, suppress(OSError):  # as the server takes a browser that has left, or reads no answer
+    with theirs:
         theirs.sendall(data)
         theirs.shutdown(socket.SHUT_WR)
-        Conversation(ours, _answer).run()
+        browser = threading.Thread(target=_read_all, args=(theirs,))
+        browser.start()
+        with ours:
+            Conversation(ours, _answer).run()
+        browser.join()
+
+
+def _read_all(connection: socket.socket) -> None:
+    """As a browser does: answers that nobody takes would hold the server up."""
+    while connection.recv(65536):
+        pass
 
 
 def _answer(head: Head, body: bytes) -> Answer:
