@@ -2,6 +2,7 @@
 which slot the firmware starts, what is asked of the server, and what the health records tell the collector.
 """
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -46,6 +47,14 @@ def end_at_once(package: Path) -> None:
 def hang_in_the_check(package: Path) -> None:
     """A broken release: its check of a trial never comes back."""
     _add(package / "updating" / "health_check.py", "def _steady(sample):\n    import time\n    time.sleep(1e6)")
+
+
+def _moment(told: str) -> float:
+    """The seconds at the head of a line of the journal, among what a terminal echoes."""
+    found = re.search(r"^\d+\.\d+(?= )", told, re.MULTILINE)
+    if found is None:
+        raise BootError(f"no moment in {told!r}")
+    return float(found[0])
 
 
 def _add(file: Path, text: str) -> None:
@@ -146,7 +155,7 @@ class UpdateBench:
         """From the stop of counting before the last restart to the first frame that was counted after it, in seconds."""
         begun = f"journalctl -b -q -o short-unix -u safecount-vision -g '{COUNTING}' | head -n 1"
         stopped, counted = self.board.ask(f"grep Stopping {STOPS} | tail -n 1"), self.board.ask(begun)
-        return float(counted.split()[0]) - float(stopped.split()[0])
+        return _moment(counted) - _moment(stopped)
 
     def journal(self) -> str:
         try:

@@ -4,6 +4,8 @@ import os
 import resource
 import signal
 import sqlite3
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,7 +17,7 @@ import pytest
 from safecount.delivery.recorder import Verdict, record
 from safecount.delivery.sealer import Sealed, Sealer
 from safecount.edges.spool_db import MAX_LEDGER_ROWS, SpoolDb
-from safecount.edges.spool_file import SpoolDamaged, SpoolNoRoom, SpoolTooNew
+from safecount.edges.spool_file import SpoolDamaged, SpoolNoRoom, SpoolTooNew, _is_damaged
 from safecount.wire.chain import Link, Step, classify, start_of
 from safecount.wire.envelope import ENVELOPE_BYTES, parse_envelope
 from safecount.wire.errors import Reason
@@ -26,6 +28,10 @@ from simulators.keys import keyset, reader, signing_key
 from simulators.records import HEALTH_RECORD, HOUR_RECORD
 
 SEALER = Sealer("counter-7", signing_key("device"), keyset(reader("controller").recipient(Role.CONTROLLER)))
+OPEN_AND_CLOSE = """
+import pathlib, sys, safecount.edges.spool_db
+safecount.edges.spool_db.SpoolDb(pathlib.Path(sys.argv[1]), new_epoch=None).close()
+"""
 LOST = replace(HOUR_RECORD, state=State.LOST, entered=None, coverage_s=0)
 
 
@@ -265,3 +271,14 @@ def test_seal_and_uplink_share_the_file_without_getting_in_each_other_s_way(tmp_
             spool.drop([Receipt("d", one.epoch, one.sequence, one.digest, 7) for one in batch])
             sent += [one.sequence for one in batch]
     assert sent == list(range(1, 151))
+
+
+def test_looking_for_damage_lets_go_of_no_lock(tmp_path: Path) -> None:
+    """Else another process that closes the spool takes itself for the last, and removes the log that is still stored in."""
+    path = tmp_path / "spool.db"
+    with SpoolDb(path, new_epoch=1) as spool:
+        spool.append(plain(spool.head()), None)
+        log = path.with_name("spool.db-wal").stat().st_ino
+        assert not _is_damaged(path)
+        subprocess.run([sys.executable, "-c", OPEN_AND_CLOSE, path], check=True)
+        assert path.with_name("spool.db-wal").stat().st_ino == log

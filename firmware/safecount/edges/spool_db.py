@@ -58,6 +58,10 @@ class SpoolDb:
             self._db = undo.enter_context(closing(sqlite3.connect(path, timeout=_BUSY_TIMEOUT_S, isolation_level=None)))
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=FULL")
+            if new_epoch is None:
+                # Up to version 3.51.2 SQLite can lose what was committed when one connection begins its log anew while
+                # another copies the log back (sqlite.org/wal.html#walresetbug). So one of the two copies, and it alone.
+                self._db.execute("PRAGMA wal_autocheckpoint=0")
             self._create_once(new_epoch, accounted)
             undo.pop_all()
 

@@ -10,6 +10,7 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
+from enum import IntEnum
 from pathlib import Path
 
 from safecount.edges.durable_file import sync_folder
@@ -23,6 +24,14 @@ _MODE = 0o660
 _FAILING = {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY}
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _UNREAD = {sqlite3.SQLITE_IOERR_READ, sqlite3.SQLITE_IOERR_SHORT_READ, sqlite3.SQLITE_IOERR_CORRUPTFS}
+
+
+class _Pages(IntEnum):
+    """How a child read all pages, as its exit code."""
+
+    WELL = 0
+    LATE = 1
+    GONE = 2
 
 
 class SpoolError(SafecountError):
@@ -91,7 +100,25 @@ def _takes_a_file(probe: Path) -> bool:
 
 
 def _reads_well(path: Path) -> bool:
-    """Whether every page of the spool could be read at once; OSError if one cannot be read in `READ_AGAIN_FOR_S`."""
+    """Whether every page of the spool could be read at once; OSError if one cannot be read in `READ_AGAIN_FOR_S`.
+
+    A process that closes a file loses all its locks on it (fcntl(2)), those that SQLite holds among them: whoever closed the
+    spool next would take itself for the last, and remove the log in which this process goes on to store. So a child reads.
+    """
+    child = os.fork()
+    if not child:
+        told = _Pages.GONE
+        try:
+            told = _Pages.WELL if _every_page_at_once(path) else _Pages.LATE
+        finally:
+            os._exit(told)
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if code == _Pages.GONE:
+        raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
+    return code == _Pages.WELL
+
+
+def _every_page_at_once(path: Path) -> bool:
     for name in (path.name, f"{path.name}-wal"):
         with suppress(FileNotFoundError), path.with_name(name).open("rb", buffering=0) as file:
             for offset in range(0, os.fstat(file.fileno()).st_size, _PAGE_BYTES):

@@ -5,6 +5,7 @@ has for synchronous_commit, which is on unless somebody turned it off.
 """
 
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -19,6 +20,7 @@ from safecount_ops.collector.tables import metadata
 
 _PAGE_BYTES = 16_384
 """Three envelopes fit a page; in one of 4096 bytes each would need two."""
+_TURN_S = 20
 _POSTGRESQL = "postgresql"
 _WROTE = "safecount wrote"
 _PATIENCE = "-c lock_timeout=20s -c statement_timeout=60s -c idle_in_transaction_session_timeout=60s"
@@ -46,6 +48,7 @@ class Database:
         self._tell = tell
         self._engine = _postgresql(where, connections) if isinstance(where, str) else _sqlite(where, connections)
         self._shared = isinstance(where, str)
+        self._writer = threading.Lock()
         event.listen(self._engine, "after_cursor_execute", _note_write)
 
     def close(self) -> None:
@@ -60,7 +63,7 @@ class Database:
     def writing(self) -> Iterator[Connection]:
         """One transaction, committed durably at the end; DatabaseUnavailable if it was not."""
         try:
-            with _translated(), self._engine.begin() as connection:
+            with self._turn(), _translated(), self._engine.begin() as connection:
                 connection.info[_WROTE] = False
                 yield connection
                 wrote = connection.info[_WROTE]
@@ -69,6 +72,21 @@ class Database:
             raise
         if wrote:  # a transaction that changed nothing has not tried the disk
             self._met("")
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """SQLite has one writer anyway. It also copies its log back when a commit is over, and that must not meet another
+        commit: up to version 3.51.2 what was committed could be lost then (sqlite.org/wal.html#walresetbug).
+        """
+        if self._shared:
+            yield
+            return
+        if not self._writer.acquire(timeout=_TURN_S):
+            raise DatabaseUnavailable(f"The collector's database was busy for {_TURN_S} s: try again later.")
+        try:
+            yield
+        finally:
+            self._writer.release()
 
     def _met(self, trouble: str) -> None:
         if trouble != self.trouble:
@@ -94,7 +112,7 @@ class Database:
     def scrub(self) -> None:
         """Leave no copy of what was removed in SQLite's log; PostgreSQL sees to its own (docs/collector.md)."""
         if not self._shared:
-            with _translated(), closing(self._engine.raw_connection()) as connection:
+            with self._turn(), _translated(), closing(self._engine.raw_connection()) as connection:
                 connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
@@ -111,7 +129,7 @@ def _note_write(
 
 
 def _sqlite(file: Path, connections: int) -> Engine:
-    engine = create_engine(f"sqlite:///{file}", connect_args={"timeout": 20}, pool_size=connections)
+    engine = create_engine(f"sqlite:///{file}", connect_args={"timeout": _TURN_S}, pool_size=connections)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
