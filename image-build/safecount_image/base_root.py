@@ -35,7 +35,7 @@ def base_root(toolbox: Toolbox, packages: Iterable[Package], pool: Path) -> Path
     if not finished.is_dir():
         print(f"Installing {len(wanted)} packages into the base root (some minutes) ...", file=sys.stderr, flush=True)
         finished.parent.mkdir(exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=cache_folder(), prefix="mkosi-") as work, _arm64_programs(toolbox):
+        with tempfile.TemporaryDirectory(dir=cache_folder(), prefix="mkosi-") as work, arm64_programs(toolbox):
             _install(toolbox, wanted, pool, Path(work))
             (Path(work) / "out/root").rename(finished)
         _forget_old(finished)
@@ -97,7 +97,7 @@ def _link(source: Path, target: Path) -> None:
 
 
 @contextmanager
-def _arm64_programs(toolbox: Toolbox) -> Iterator[None]:
+def arm64_programs(toolbox: Toolbox) -> Iterator[None]:
     """Let the kernel run arm64 programs by the tool tree's QEMU while packages run their scripts, unless it can already."""
     if not (_BINFMT / "register").exists():
         mounted = subprocess.run(

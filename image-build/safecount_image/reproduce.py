@@ -1,24 +1,31 @@
 """Builds the same image a second time as somebody else, elsewhere and more than a year later, and compares every file.
 
-The second builder has another name, home, language, time zone, umask and folder, and installs its base root anew; only what was
-downloaded is shared, as both would fetch the same by hash.
+The second builder is another user: root of a user namespace, whom the machine knows by a number that owns nothing. It has
+another name, home, language, time zone, umask and folder, and installs its base root anew; only what was downloaded is
+shared, as both would fetch the same by hash.
 """
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from safecount_image.base_root import arm64_programs
 from safecount_image.board import REPOSITORY, Board
 from safecount_image.build import build, source_date_epoch, step
 from safecount_image.errors import BuildError
 from safecount_image.packages import digest
 from safecount_image.provenance import SOURCE_COMMIT, source_commit
-from safecount_image.toolbox import FAKE_CLOCK, cache_folder
+from safecount_image.toolbox import FAKE_CLOCK, cache_folder, make_toolbox
 
 LATER = "+400d"
+SOMEBODY, NUMBERS = 100_000, 65_536
+"""The machine's number of the second builder's root, and how many it has: those that Debian gives a first user."""
 
 
 def reproduce(board: Board, out: Path) -> list[str]:
@@ -69,7 +76,7 @@ def diffoscope(first: Path, second: Path, report: Path) -> None:
 
 
 def _build_elsewhere(board: Board, place: Path, epoch: int) -> None:
-    source = place / "source"
+    source, cache = place / "source", place / "cache"
     listed = subprocess.run(
         ["git", "-C", REPOSITORY, "ls-files", "-co", "--exclude-standard", "-z"], check=True, capture_output=True
     ).stdout
@@ -77,10 +84,21 @@ def _build_elsewhere(board: Board, place: Path, epoch: int) -> None:
         if (REPOSITORY / name).exists():
             (source / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(REPOSITORY / name, source / name, follow_symlinks=False)
-    cache = place / "cache"
+    (place / "home").mkdir()
+    for at, _, files in os.walk(place):
+        for name in ("", *files):
+            os.chown(Path(at) / name, SOMEBODY, SOMEBODY, follow_symlinks=False)
     cache.mkdir()
     for shared in (*cache_folder().glob("tools-*"), cache_folder() / "pool", cache_folder() / "wheels"):
         subprocess.run(["cp", "--archive", "--link", shared, cache], check=True)
+    for folder in (cache, cache / "pool", cache / "wheels"):
+        os.chown(folder, SOMEBODY, SOMEBODY)
+    # A first builder's home may be closed to others: what the second is to run and to read is mounted where it may go.
+    lent = {"python": Path(sys.base_prefix), "packages": Path(sysconfig.get_path("purelib"))}
+    if assets := os.environ.get("SAFECOUNT_ASSETS"):
+        lent["assets"] = Path(assets).resolve()
+    for name in lent:
+        (place / name).mkdir()
     environment = {
         "PATH": os.environ["PATH"],
         "HOME": str(place / "home"),
@@ -88,14 +106,36 @@ def _build_elsewhere(board: Board, place: Path, epoch: int) -> None:
         "LOGNAME": "somebody",
         "TZ": "Pacific/Auckland",
         "LANG": "de_DE.UTF-8",
-        "PYTHONPATH": os.pathsep.join(str(source / name) for name in ("image-build", "firmware", "tools")),
+        "PYTHONPATH": os.pathsep.join(
+            [*(str(source / name) for name in ("image-build", "firmware", "tools")), str(place / "packages")]
+        ),
         "SAFECOUNT_IMAGE_CACHE": str(cache),
-        "SAFECOUNT_ASSETS": os.environ.get("SAFECOUNT_ASSETS", ""),
+        "SAFECOUNT_ASSETS": str(place / "assets") if assets else "",
         "SOURCE_DATE_EPOCH": str(epoch),
         SOURCE_COMMIT: source_commit(),
         FAKE_CLOCK: LATER,
     }
-    line = [sys.executable, "-m", "safecount_image", "build", board.name, "--out", str(place / "out")]
-    done = subprocess.run(line, check=False, cwd=source, env=environment, umask=0o027, stdout=sys.stderr)
-    if done.returncode:
-        raise BuildError("The second build failed where the first did not; what it said is above.")
+    python = place / "python/bin" / f"python{sys.version_info.major}.{sys.version_info.minor}"
+    line: list[str | Path] = [python, "-m", "safecount_image", "build", board.name, "--out", place / "out"]
+    with arm64_programs(make_toolbox()):  # only the machine's own root can teach its kernel
+        if _run_as_somebody(line, {place / name: folder for name, folder in lent.items()}, source, environment):
+            raise BuildError("The second build failed where the first did not; what it said is above.")
+
+
+def _run_as_somebody(
+    line: Sequence[str | Path], lent: Mapping[Path, Path], folder: Path, environment: Mapping[str, str]
+) -> int:
+    """Run a command as root of a new user namespace, with folders of ours mounted for it to read, and return how it ended."""
+    mounts = " && ".join(f"mount --bind {shlex.quote(str(ours))} {shlex.quote(str(at))}" for at, ours in lent.items())
+    become = 'echo; read -r _; exec setpriv --reuid=0 --regid=0 --clear-groups -- "$@"'
+    enter = f'{mounts} && exec unshare --user --mount --keep-caps -- sh -c {shlex.quote(become)} sh "$@"'
+    process = subprocess.Popen(
+        ["unshare", "--mount", "--", "sh", "-c", enter, "sh", *line],
+        cwd=folder, env=dict(environment), umask=0o027, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    )  # fmt: skip
+    if process.stdout and process.stdout.readline():  # it is in, and waits for its numbers
+        for kind in ("uid", "gid"):
+            Path(f"/proc/{process.pid}/{kind}_map").write_text(f"0 {SOMEBODY} {NUMBERS}")
+    told, _ = process.communicate(b"\n")
+    sys.stderr.buffer.write(told)
+    return process.returncode
