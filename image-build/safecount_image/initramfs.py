@@ -58,8 +58,7 @@ def _programs(toolbox: Toolbox, root: Path, tree: Path) -> None:
         for name, path in re.findall(r"^\s*(\S+) => (\S+) ", listed, re.MULTILINE):
             if not path.startswith(str(root)):
                 raise BuildError(f"{program} needs the library {name}, which the root does not have.")
-            # The loader lists itself by its whole path, which must not lead to this machine's own.
-            shutil.copy(path, tree / "lib" / Path(name).name)
+            shutil.copy(path, tree / "lib")
     shutil.copy(root / _LOADER, tree / "lib")
     # dm-verity's user side loads this by name: a thread that ends is unwound by it.
     shutil.copy(root / _LIBRARIES / "libgcc_s.so.1", tree / "lib")
