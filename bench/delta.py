@@ -26,7 +26,7 @@ EPOCH = 1_700_000_000
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("image", type=Path, help="the folder of a built image, such as build/image/virt")
-    image = arguments.parse_args().image
+    image = arguments.parse_args().image.resolve()
     with tempfile.TemporaryDirectory(prefix="delta.") as scratch:
         measure(image, Path(scratch))
 

@@ -37,14 +37,15 @@ WRITES = {
     "setup": {f"{RUN}/scene", f"{RUN}/setup"},
 }
 RECORDS = f"connect {RUN}/seal/record.sock"
+CODES = f"connect {RUN}/code/code.sock"
 NEEDS = {
     # The camera; and files in memory, by which libcamera shares its buffers.
-    "vision": {"read /dev/video0", "socket netlink", "code from a file in memory", RECORDS},
+    "vision": {"read /dev/video0", "socket netlink", "code from a file in memory", RECORDS, CODES},
     "seal": SPOOL | SEAL | PUBLIC | {f"read {STATE}/seal/signing.pem", RECORDS},
     "uplink": NETWORK | SPOOL | SEAL | PUBLIC | {f"read {STATE}/uplink/tls.key.pem"},
     "provision": NETWORK | SEAL | PUBLIC | {
         f"read {STATE}/seal/signing.pem", f"read {STATE}/uplink/tls.key.pem", f"read {STATE}/provision/identity.pem",
-        f"read {STATE}/provision/ownership.secret",
+        f"read {STATE}/provision/ownership.secret", f"read {STATE}/provision/signer.pub", CODES,
     },
     # RAUC over D-Bus, and the slots: most blocks of a release lie there already.
     "update": NETWORK | PUBLIC | {"connect /run/dbus/system_bus_socket"},
@@ -59,7 +60,7 @@ OWN = ("memory of", "file of memory of", "see", "signal")
 def device(bench: Bench) -> Bench:
     """Started, enrolled and running, with what the rights of files alone would refuse opened to all."""
     bench.power(HOUR)
-    bench.board.until("systemctl is-active safecount-vision safecount-seal safecount-uplink safecount-update", 400)
+    bench.board.until("systemctl is-active safecount-vision safecount-seal safecount-uplink safecount-provision safecount-update", 400)
     bench.board.until(f"test -S {RUN}/seal/record.sock -a -f {STATE}/spool/spool.db-wal", 400)
     told(bench, "prepare")
     return bench
