@@ -60,7 +60,9 @@ OWN = ("memory of", "file of memory of", "see", "signal")
 def device(bench: Bench) -> Bench:
     """Started, enrolled and running, with what the rights of files alone would refuse opened to all."""
     bench.power(HOUR)
-    bench.board.until("systemctl is-active safecount-vision safecount-seal safecount-uplink safecount-provision safecount-update", 400)
+    bench.board.until(
+        "systemctl is-active safecount-vision safecount-seal safecount-uplink safecount-provision safecount-update", 400
+    )
     bench.board.until(f"test -S {RUN}/seal/record.sock -a -f {STATE}/spool/spool.db-wal", 400)
     told(bench, "prepare")
     return bench
