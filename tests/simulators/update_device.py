@@ -125,7 +125,7 @@ class Counter:
     # Its life
 
     def rounds(self, repository: Repository) -> Rounds:
-        return Rounds(SETTINGS, World(repository, self, self, self, self))
+        return Rounds(SETTINGS, World(lambda: repository, self, self, self, self))
 
     def live(self, repository: Repository) -> None:
         """One start: see how it went, check a trial, ask once, start what is installed."""

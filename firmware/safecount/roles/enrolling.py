@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -11,7 +10,6 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from safecount.delivery.ports import Failure, FailureKind
 from safecount.edges import est_client
 from safecount.edges.durable_file import replace_file
-from safecount.edges.https import HttpsTransport
 from safecount.edges.identity import TLS_KEY_FILE, Identity
 from safecount.edges.network_link import has_way_out
 from safecount.edges.site_files import CA_FILE, CERTIFICATE_FILE, SiteFiles
@@ -19,8 +17,8 @@ from safecount.errors import SafecountError
 from safecount.provisioning.enrolment_flow import Event, Owner, judge_listed
 from safecount.provisioning.wifi_state import OUTCOMES, Wifi
 from safecount.roles.factory_reset import SIGNER_FILE
-from safecount.roles.uplink import https_settings
-from safecount.settings import FolderSettings, read_site
+from safecount.roles.uplink import transport_to
+from safecount.settings import FolderSettings, knows_zone, read_site
 from safecount.wire.errors import UntrustedInput
 from safecount.wire.fleet import Fleet
 from safecount.wire.keyset import verify_keyset
@@ -57,7 +55,7 @@ class Enrolling:
         except est_client.EnrolmentFailed as failure:
             return self._of_network(failure.event)
         code = judge_listed(untrusted, fleet, Owner(us.serial, us.secret, now_s))
-        return Event.COLLECTOR_FAILED if isinstance(code, SiteCode) and not knows_zone(code) else code
+        return Event.COLLECTOR_FAILED if isinstance(code, SiteCode) and not knows_zone(code.zone) else code
 
     def renew_if_due(self, now_s: int) -> bool:
         """Fetch a new certificate once 60 % of the life of the one in use is over; whether one was put in place.
@@ -96,7 +94,7 @@ class Enrolling:
 
     def _take_keyset(self, code: SiteCode) -> Event:
         try:
-            transport = HttpsTransport(https_settings(self.folders, code.url))
+            transport = transport_to(code.url, self.folders)
         except SafecountError:
             return Event.DISK_FAILED
         try:
@@ -128,12 +126,3 @@ def _certificate(path: Path) -> x509.Certificate:
 def _renewal_s(certificate: x509.Certificate) -> int:
     start, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
     return int((start + (end - start) * RENEWAL_SHARE).timestamp())
-
-
-def knows_zone(code: SiteCode) -> bool:
-    """Whether this device has the code's time zone."""
-    try:
-        ZoneInfo(code.zone)
-    except (ZoneInfoNotFoundError, ValueError):
-        return False
-    return True

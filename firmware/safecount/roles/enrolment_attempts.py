@@ -3,7 +3,9 @@
 import random
 import time
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from safecount.edges.clock import SystemClock, file_date_s
 from safecount.edges.durable_file import remove_file, replace_file
@@ -11,12 +13,14 @@ from safecount.edges.identity import Identity
 from safecount.errors import SafecountError
 from safecount.provisioning.enrolment_flow import TABLE, Event, State, step
 from safecount.provisioning.wifi_state import Wifi
-from safecount.roles.enrolling import Enrolling
 from safecount.roles.factory_reset import CODE_FILE
 from safecount.settings import Settings
 from safecount.wire.fleet import Fleet
 from safecount.wire.site_code import SiteCode
 from safecount.wire.values import ClockQuality
+
+if TYPE_CHECKING:
+    from safecount.roles.enrolling import Enrolling
 
 ADDRESS_WITHIN_S = 5.0
 
@@ -29,12 +33,20 @@ class EnrolmentAttempts:
 
     def __init__(self, settings: Settings, identity: Identity, wifi: Callable[[], Wifi]) -> None:
         self._wait = settings.provision
-        self._enrolling = Enrolling(settings.folders, identity, wifi)
+        self._folders = settings.folders
+        self._identity = identity
+        self._wifi = wifi
         self._clock = SystemClock(file_date_s(Path(settings.clock.floor_file)), Path(settings.clock.synchronized_file))
         self.kept = settings.folders.provision / CODE_FILE
         self._code: SiteCode | None = None
         self._fleet: Fleet | None = None
         self._due_s = 0.0
+
+    @cached_property
+    def _enrolling(self) -> "Enrolling":
+        from safecount.roles.enrolling import Enrolling  # noqa: PLC0415 - what speaks HTTPS is loaded once it is to speak
+
+        return Enrolling(self._folders, self._identity, self._wifi)
 
     @property
     def has_given_code(self) -> bool:

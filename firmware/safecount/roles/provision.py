@@ -18,14 +18,13 @@ from safecount.edges.systemd import ServiceManager, StopRequest
 from safecount.edges.wifi_file import WIFI_INTERFACE
 from safecount.edges.wifi_link import WifiLink
 from safecount.provisioning.enrolment_flow import TABLE, TOLD, Event, Owner, Refusal, State, judge, step
-from safecount.roles.enrolling import knows_zone
 from safecount.roles.enrolment_attempts import EnrolmentAttempts
 from safecount.roles.enrolment_teller import EnrolmentTeller
 from safecount.roles.factory_reset import FactoryReset
 from safecount.roles.reset_wishes import ResetWishes
 from safecount.roles.setup_opening import SetupOpening
 from safecount.roles.wifi_desk import WifiDesk
-from safecount.settings import Settings, read_settings
+from safecount.settings import Settings, knows_zone, read_settings
 from safecount.wire.enrolment import encode_label
 from safecount.wire.errors import UntrustedInput
 from safecount.wire.fleet import FLEET_PREFIX, MAX_FLEET_CHARACTERS, parse_fleet
@@ -235,7 +234,7 @@ class _ProvisionProcess:
         if isinstance(code, Refusal):
             self._teller.refuse(code.value)
             return
-        if not knows_zone(code):
+        if not knows_zone(code.zone):
             self._teller.refuse("The code's time zone is not known here: make a new code.")
             return
         try:

@@ -11,20 +11,18 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from safecount import __version__
-from safecount.edges.bundle_download import Source
 from safecount.edges.clock import SystemClock, file_date_s
 from safecount.edges.device_vitals import DeviceVitals
 from safecount.edges.journal import Event, tell
 from safecount.edges.rauc import RaucSlots, SlotSettings
 from safecount.edges.systemd import ServiceManager, StopRequest
-from safecount.edges.tuf_client import RepositorySettings, TufRepository
 from safecount.edges.update_memory import UpdateMemoryFile
-from safecount.edges.web import Web
 from safecount.errors import SafecountError, UsageError
 from safecount.settings import Settings, SiteSettings, read_settings, read_site
-from safecount.updating.ports import ClockReading
+from safecount.updating.ports import ClockReading, Repository
 from safecount.updating.rounds import Rounds, World
 from safecount.updating.update_policy import first_ask, next_ask
+from safecount.updating.update_settings import UpdateSettings
 from safecount.wire.release import Version
 from safecount.wire.update_state import UpdateState
 
@@ -51,19 +49,8 @@ def run(settings_file: Path) -> None:
 def world_of(settings: Settings) -> World:
     """The real ports."""
     site = _site(settings)
-    folder = settings.folders.update
-    web = Web(settings.update.ca_file)
     return World(
-        repository=TufRepository(
-            RepositorySettings(
-                url=settings.update.repository,
-                folder=folder,
-                root_file=Path(settings.update.root_file),
-                sources=[Source(Path(source)) for source in settings.update.sources],
-                limit_bytes=settings.update.metered_limit_bytes if settings.update.metered else None,
-            ),
-            web,
-        ),
+        open_repository=lambda: _repository(settings.update, settings.folders.update),
         slots=RaucSlots(
             SlotSettings(
                 board=_board(Path(settings.update.board_file)),
@@ -75,9 +62,26 @@ def world_of(settings: Settings) -> World:
                 state=Path(settings.folders.state),
             )
         ),
-        store=UpdateMemoryFile(folder),
+        store=UpdateMemoryFile(settings.folders.update),
         vitals=DeviceVitals(Path(settings.folders.state), settings.folders.vitals_file, owned=site is not None),
         clock=_DeviceClock(settings, site),
+    )
+
+
+def _repository(settings: UpdateSettings, folder: Path) -> Repository:
+    from safecount.edges.bundle_download import Source  # noqa: PLC0415 - loaded once there is a question
+    from safecount.edges.tuf_client import RepositorySettings, TufRepository  # noqa: PLC0415
+    from safecount.edges.web import Web  # noqa: PLC0415
+
+    return TufRepository(
+        RepositorySettings(
+            url=settings.repository,
+            folder=folder,
+            root_file=Path(settings.root_file),
+            sources=[Source(Path(source)) for source in settings.sources],
+            limit_bytes=settings.metered_limit_bytes if settings.metered else None,
+        ),
+        Web(settings.ca_file),
     )
 
 

@@ -7,12 +7,12 @@ site file names. When it visits depends on chance and on how visits went, never 
 import random
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from safecount.delivery.ports import Failure
 from safecount.delivery.upload_policy import UploadState, after_visit, at_start
 from safecount.delivery.uploader import Delivered, upload_once
 from safecount.edges.durable_file import replace_file
-from safecount.edges.https import HttpsSettings, HttpsTransport
 from safecount.edges.journal import Event, tell
 from safecount.edges.seal_keys import KEYSET_FILE
 from safecount.edges.small_file import WatchedFiles
@@ -23,6 +23,9 @@ from safecount.errors import SafecountError
 from safecount.roles.factory_reset import ORDER_FILE
 from safecount.roles.ownership import Ownership, ownership_files, read_ownership
 from safecount.settings import FolderSettings, Settings, read_settings
+
+if TYPE_CHECKING:
+    from safecount.edges.https import HttpsTransport
 
 CA_FILE, CERTIFICATE_FILE, KEY_FILE = "ca.pem", "tls.cert.pem", "tls.key.pem"
 LOOK_EVERY_S = 0.5
@@ -77,9 +80,9 @@ class _UplinkProcess:
             finally:
                 transport.close()
 
-    def _transport(self, owned: Ownership) -> HttpsTransport | None:
+    def _transport(self, owned: Ownership) -> "HttpsTransport | None":
         try:
-            return HttpsTransport(https_settings(self._folders, owned.site.collector))
+            return transport_to(owned.site.collector, self._folders)
         except SafecountError:
             tell(Event.CERTIFICATES_UNUSABLE)
             return None
@@ -91,7 +94,7 @@ class _UplinkProcess:
     def _changed(self) -> bool:
         return self._owner_files.changed() | self._identity_files.changed()
 
-    def _serve(self, owned: Ownership, transport: HttpsTransport) -> None:
+    def _serve(self, owned: Ownership, transport: "HttpsTransport") -> None:
         """Visit the collector of this owner, until the device is given other keys, another site, or is to stop."""
         while not self._changed():
             self._manager.alive()
@@ -100,7 +103,7 @@ class _UplinkProcess:
             if self._stop.wait(min(LOOK_EVERY_S, self._state.due_s - time.monotonic())):
                 return
 
-    def _visit(self, owned: Ownership, transport: HttpsTransport) -> UploadState:
+    def _visit(self, owned: Ownership, transport: "HttpsTransport") -> UploadState:
         """One visit; when the next is due."""
         try:
             with SpoolDb(self._folders.spool_file, new_epoch=None) as spool:
@@ -125,7 +128,7 @@ class _UplinkProcess:
         except OSError:  # it comes again with the next answer
             tell(Event.ORDER_UNKEPT)
 
-    def _fetch_keyset(self, transport: HttpsTransport) -> None:
+    def _fetch_keyset(self, transport: "HttpsTransport") -> None:
         """Leave the newer keyset where the seal process finds it, which believes it only by its signature."""
         fetched = transport.fetch_keyset()
         if isinstance(fetched, Failure):
@@ -137,9 +140,13 @@ class _UplinkProcess:
             tell(Event.KEYSET_UNKEPT)
 
 
-def https_settings(folders: FolderSettings, url: str) -> HttpsSettings:
-    """Where the collector is, and the identity that provisioning has fetched."""
+def transport_to(url: str, folders: FolderSettings) -> "HttpsTransport":
+    """The way to a collector, with the identity that provisioning has fetched.
+
+    Raises:
+        SafecountError: the certificates in the folder cannot be used.
+    """
+    from safecount.edges.https import HttpsSettings, HttpsTransport  # noqa: PLC0415 - loaded once there is a collector
+
     uplink = folders.uplink
-    return HttpsSettings(
-        url=url, ca_file=uplink / CA_FILE, certificate_file=uplink / CERTIFICATE_FILE, key_file=uplink / KEY_FILE
-    )
+    return HttpsTransport(HttpsSettings(url, uplink / CA_FILE, uplink / CERTIFICATE_FILE, uplink / KEY_FILE))

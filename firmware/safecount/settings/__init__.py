@@ -20,11 +20,11 @@ from safecount.errors import UsageError
 from safecount.provisioning.provision_settings import ProvisionSettings
 from safecount.setting_up.setup_settings import SetupSettings
 from safecount.settings.folders import FolderSettings
-from safecount.settings.site import SiteSettings, read_site
+from safecount.settings.site import SiteSettings, knows_zone, read_site
 from safecount.settings.table import parse, read_table
 from safecount.updating.update_settings import UpdateSettings
 
-__all__ = ["FolderSettings", "Settings", "SiteSettings", "parse", "read_settings", "read_site"]
+__all__ = ["FolderSettings", "Settings", "SiteSettings", "knows_zone", "parse", "read_settings", "read_site"]
 
 
 @dataclass(frozen=True, slots=True)

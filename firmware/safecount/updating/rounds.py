@@ -4,6 +4,7 @@ Each step is in the memory, on disk, before it is taken: whatever moment the pow
 under way. Refused is the only thing that a repository can cause.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from safecount.updating import update_policy as policy
@@ -17,9 +18,9 @@ from safecount.wire.update_state import Failure, UpdateReport, UpdateState
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """The ports together."""
+    """The ports together. The repository is opened for each question anew."""
 
-    repository: Repository
+    open_repository: Callable[[], Repository]
     slots: Slots
     store: MemoryStore
     vitals: Vitals
@@ -65,7 +66,7 @@ class Rounds:
         """One question to the repository, and the installation of what it lists for this device."""
         self._wanted = None
         try:
-            report = self._ask()
+            report = self._ask(self._world.open_repository())
         except Refused as refused:
             release = str(self._wanted.version) if self._wanted else ""
             report = UpdateReport(UpdateState.REFUSED, refused.refusal, release)
@@ -106,12 +107,12 @@ class Rounds:
         self._leave(self._world.store.load(), Failure.CHECK_HUNG)
         return True
 
-    def _ask(self) -> UpdateReport:
+    def _ask(self, repository: Repository) -> UpdateReport:
         reading = self._world.clock.read()
         refusal = policy.judge_clock(reading.utc_s, reading.floor_s, reading.quality)
         if refusal is not None:
             raise Refused(refusal, "The clock cannot judge dates.")
-        releases = self._world.repository.releases()
+        releases = repository.releases()
         device, memory = self._world.slots.device(), self._world.store.load()
         if policy.withdrawn(device, memory, releases):
             memory = replace(memory, trial=None)
@@ -120,16 +121,16 @@ class Rounds:
             case policy.Stay(report):
                 return report
             case policy.Install(release):
-                return self._install(device, memory, release)
+                return self._install(repository, device, memory, release)
 
-    def _install(self, device: policy.Device, memory: Memory, release: Release) -> UpdateReport:
+    def _install(self, repository: Repository, device: policy.Device, memory: Memory, release: Release) -> UpdateReport:
         self._wanted = release
-        bundle = self._world.repository.fetch(release)
+        bundle = repository.fetch(release)
         self._world.store.save(replace(memory, trial=None))  # what the other slot held is being overwritten
         self._world.slots.install(bundle)
         trial = Trial(str(release.version), release.digest, device.other_slot, Stage.INSTALLED, reached=False)
         self._world.store.save(replace(memory, trial=trial))
-        self._world.repository.forget()
+        repository.forget()
         return UpdateReport(UpdateState.NOTHING_NEW, release=str(release.version))
 
     def _begin_check(self, memory: Memory) -> None:
