@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from safecount.edges.identity import load_identity
-from safecount.roles.factory_reset import FORGET_FILE, FactoryReset
+from safecount.roles.factory_reset import FactoryReset
 from safecount.settings import FolderSettings, read_settings
 from simulators.device import DeviceFolder
 from simulators.tls import Authority
@@ -40,7 +40,7 @@ def left(folders: FolderSettings) -> set[str]:
     return {str(path.relative_to(folders.state)) for path in Path(folders.state).rglob("*") if path.is_file()}
 
 
-STAYS = {"provision/identity.pem", "provision/ownership.secret", "provision/card.spent", f"seal/{FORGET_FILE}"}
+STAYS = {"provision/identity.pem", "provision/ownership.secret", "provision/card.spent", "seal/forget"}
 
 
 def test_all_goes_but_who_the_device_is(tmp_path: Path) -> None:

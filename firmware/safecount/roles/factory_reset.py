@@ -2,7 +2,7 @@
 and ownership secret, so that its label still holds.
 
 A marker stands on the disk from before the first file goes until after the last has gone: a cut in between is made good at
-the next start. The spool is the seal process's, which empties it when it finds `FORGET_FILE`. Files are unlinked; what a
+the next start. The spool is the seal process's, which empties it when it finds `forget_file`. Files are unlinked; what a
 card keeps of them below the file system, it keeps encrypted (docs/enrolment.md, "Taking a counter down").
 """
 
@@ -19,10 +19,6 @@ from safecount.edges.wifi_file import WIFI_FILE
 from safecount.settings import FolderSettings
 
 CODE_FILE, SIGNER_FILE = "site.code", "signer.pub"
-ORDER_FILE = "reset.order"
-"""Where the uplink leaves an order of the collector's."""
-FORGET_FILE = "forget"
-"""In the seal process's folder, as long as its spool is a former owner's."""
 _BEGUN_FILE, _SPENT_FILE = "reset.begun", "card.spent"
 _OURS_ALONE, _FOR_THE_GROUP = 0o600, 0o640
 
@@ -48,7 +44,7 @@ class FactoryReset:
 
     def resume(self) -> None:
         """Go on forgetting."""
-        replace_file(self._folders.seal / FORGET_FILE, b"", _FOR_THE_GROUP)
+        replace_file(self._folders.forget_file, b"", _FOR_THE_GROUP)
         for path in self._owners_files():
             remove_file(path)
         self._folders.session_file.unlink(missing_ok=True)
@@ -64,8 +60,7 @@ class FactoryReset:
         folders = self._folders
         yield folders.site_file
         yield from (folders.seal / name for name in (ENVELOPE_KEY_FILE, KEYSET_FILE, ROOT_FILE))
-        yield from (
-            folders.uplink / name for name in (TLS_KEY_FILE, CERTIFICATE_FILE, CA_FILE, KEYSET_FILE, ORDER_FILE)
-        )
+        yield from (folders.uplink / name for name in (TLS_KEY_FILE, CERTIFICATE_FILE, CA_FILE, KEYSET_FILE))
+        yield folders.reset_order_file
         yield from (folders.provision / name for name in (CODE_FILE, SIGNER_FILE))
         yield folders.wifi / WIFI_FILE

@@ -32,7 +32,7 @@ from safecount.wire.site_code import MAX_SITE_CODE_CHARACTERS, SITE_CODE_PREFIX
 from safecount.wire.wifi_code import MAX_WIFI_CHARACTERS, WIFI_PREFIX
 
 LOOK_EVERY_S = 0.25
-RENEWAL_EVERY_S = 3600.0
+RENEWAL_AFTER_S, RENEWAL_EVERY_S = 60.0, 3600.0
 HELP = (
     "status   what the device does, and what to do next",
     "serial   the device's serial number",
@@ -110,7 +110,7 @@ class _ProvisionProcess:
         self._reset = FactoryReset(settings.folders)
         self._over = False
         self._wishes = ResetWishes(settings.folders, identity.device, self._teller.say)
-        self._renewal_due_s = 0.0
+        self._renewal_due_s = time.monotonic() + RENEWAL_AFTER_S  # while all starts, the processor is wanted elsewhere
         self._setup = SetupOpening(settings, identity, self._teller.say)
 
     def run(self, manager: ServiceManager, stop: StopRequest) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from safecount.edges.small_file import WatchedFiles, read_small
-from safecount.roles.factory_reset import ORDER_FILE, SIGNER_FILE
+from safecount.roles.factory_reset import SIGNER_FILE
 from safecount.settings import FolderSettings
 from safecount.wire.errors import UntrustedInput
 from safecount.wire.reset_order import MAX_RESET_BYTES, verify_reset
@@ -22,7 +22,7 @@ class ResetWishes:
     def __init__(self, folders: FolderSettings, device: str, say: Callable[[str], None]) -> None:
         """`device` is the name that an order must name; `say` speaks on the serial console."""
         self._device = device
-        self._order = folders.uplink / ORDER_FILE
+        self._order = folders.reset_order_file
         self._signer = folders.provision / SIGNER_FILE
         self._orders = WatchedFiles(self._order)
         self._say = say

@@ -25,7 +25,6 @@ from safecount.edges.spool_db import SpoolDb
 from safecount.edges.spool_file import SpoolDamaged, SpoolError, path_set_aside, remove_spool, set_aside
 from safecount.edges.systemd import ServiceManager, StopRequest
 from safecount.roles.enrolment_lamp import pattern_left
-from safecount.roles.factory_reset import FORGET_FILE
 from safecount.roles.notary import Notary
 from safecount.roles.ownership import Ownership, ownership_files, read_ownership, read_signing_key
 from safecount.roles.sealing import Sealing, trouble_of
@@ -92,7 +91,7 @@ class _SealProcess:
 
     def _forget_owner(self) -> None:
         """Empty the spool if provisioning has reset the device; until that is done nothing is sealed for anybody."""
-        marker = self._folders.seal / FORGET_FILE
+        marker = self._folders.forget_file
         while marker.exists() and not self._stop:
             try:
                 remove_spool(self._folders.spool_file)

@@ -20,7 +20,6 @@ from safecount.edges.spool_db import SpoolDb
 from safecount.edges.spool_file import SpoolError, SpoolMissing
 from safecount.edges.systemd import ServiceManager, StopRequest
 from safecount.errors import SafecountError
-from safecount.roles.factory_reset import ORDER_FILE
 from safecount.roles.ownership import Ownership, ownership_files, read_ownership
 from safecount.settings import FolderSettings, Settings, read_settings
 
@@ -124,7 +123,7 @@ class _UplinkProcess:
     def _leave_order(self, untrusted: bytes) -> None:
         """Leave an order to forget the owner where provisioning finds it, which obeys it only with the signer's signature."""
         try:
-            replace_file(self._folders.uplink / ORDER_FILE, untrusted, _READABLE)
+            replace_file(self._folders.reset_order_file, untrusted, _READABLE)
         except OSError:  # it comes again with the next answer
             tell(Event.ORDER_UNKEPT)
 

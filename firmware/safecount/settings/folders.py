@@ -16,12 +16,22 @@ class FolderSettings:
         return Path(self.state, "seal")
 
     @property
+    def forget_file(self) -> Path:
+        """There as long as the spool is a former owner's: the seal process empties it."""
+        return Path(self.state, "seal", "forget")
+
+    @property
     def spool_file(self) -> Path:
         return Path(self.state, "spool", "spool.db")
 
     @property
     def uplink(self) -> Path:
         return Path(self.state, "uplink")
+
+    @property
+    def reset_order_file(self) -> Path:
+        """Where the uplink leaves an order of the collector's to forget the owner."""
+        return Path(self.state, "uplink", "reset.order")
 
     @property
     def site_file(self) -> Path:
