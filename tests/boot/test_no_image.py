@@ -40,16 +40,15 @@ COPY = "/dev/vdc"
 PAGE = 4096
 TIME_SERVERS = {f"{number}.debian.pool.ntp.org." for number in range(4)}
 LEAK_FOLDER = "/var/lib/safecount/site"
-UNSHUT = """[Unit]
-Requires=safecount-folders.service
-After=safecount-folders.service
-[Service]
+UNSHUT = """[Service]
 ExecStart=
 ExecStart=/usr/bin/python3 {share}/leaky.py {leak} {folder} /etc/safecount/safecount.toml
 User=root
 CapabilityBoundingSet=CAP_DAC_OVERRIDE
-ProtectSystem=no
+TemporaryFileSystem=
+BindReadOnlyPaths=
 ReadOnlyPaths=
+ReadWritePaths=-{folder}
 """
 """A build that leaks could not do so from its sandbox: that is taken away too."""
 

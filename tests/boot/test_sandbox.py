@@ -53,6 +53,7 @@ NEEDS = {
 }  # fmt: skip
 CARD = "read /dev/vd"
 """How the update process reads the card, which it may as a whole; what lies on the data partition is encrypted there."""
+RUNNING = ("vision", "seal", "uplink", "provision", "update")
 OWN = ("memory of", "file of memory of", "see", "signal")
 
 
@@ -60,9 +61,7 @@ OWN = ("memory of", "file of memory of", "see", "signal")
 def device(bench: Bench) -> Bench:
     """Started, enrolled and running, with what the rights of files alone would refuse opened to all."""
     bench.power(HOUR)
-    bench.board.until(
-        "systemctl is-active safecount-vision safecount-seal safecount-uplink safecount-provision safecount-update", 400
-    )
+    bench.board.until(f"systemctl is-active {' '.join(f'safecount-{part}' for part in RUNNING)}", 400)
     bench.board.until(f"test -S {RUN}/seal/record.sock -a -f {STATE}/spool/spool.db-wal", 400)
     told(bench, "prepare")
     return bench
@@ -89,6 +88,21 @@ def test_what_a_process_needs_is_open_and_all_else_is_refused(device: Bench, par
     card = {name for name in through if name.startswith(CARD)}
     assert bool(card) == (part == "update")
     assert through - card == EVERY | NEEDS[part] | {f"write {folder}" for folder in WRITES.get(part, ())}
+
+
+@pytest.mark.parametrize("part", RUNNING)
+def test_the_process_that_runs_has_of_the_disk_what_its_sandbox_says(device: Bench, part: str) -> None:
+    """The attempts are those of a new process in the same sandbox; one that runs may be older than the mount of the disk."""
+    tried = f"for at in {STATE} {STATE}/*; do touch $at/probe && rm $at/probe && echo writes $at; done; ls {STATE}"
+    told = device.board.ask(
+        f"nsenter -m -t $(systemctl show -P MainPID safecount-{part}) -- sh -c '{tried}' 2>/dev/null"
+    )
+    lines = told.splitlines()
+    spool = {f"{STATE}/spool"} if part in {"seal", "uplink"} else set()
+    ours = spool | {folder for folder in WRITES.get(part, ()) if folder.startswith(STATE)}
+    assert {line.removeprefix("writes ") for line in lines if line.startswith("writes ")} == ours
+    if part == "vision":
+        assert [line for line in lines if line] == ["site"]
 
 
 @pytest.mark.parametrize(

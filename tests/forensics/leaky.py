@@ -18,7 +18,7 @@ from safecount.roles import vision
 from safecount.settings import Settings
 
 EARLY = 20
-"""So many frames are leaked of a start: all of the first scene."""
+"""So many frames are leaked of a start, from when the folder is there: all of the first scene."""
 KEPT: list[object] = []
 
 
@@ -62,9 +62,11 @@ class LeakySource:
         self._source.__exit__(None, None, None)
 
     def __iter__(self) -> Iterator[Frame]:
-        for number, frame in enumerate(self._source):
-            if number < EARLY:
+        number = 0
+        for frame in self._source:
+            if number < EARLY and self._folder.is_dir():  # the real device counts before its disk is there
                 self._leak(frame, self._folder, number)
+                number += 1
             yield frame
 
 

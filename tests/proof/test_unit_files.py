@@ -46,10 +46,19 @@ def test_the_counting_process_has_no_network_no_key_and_no_disk() -> None:
     assert "ReadWritePaths" not in unit
     assert "StateDirectory" not in unit
     assert unit["LimitCORE"] == ["0"]
-    hidden = " ".join(unit["InaccessiblePaths"])
-    assert all(
-        f"/var/lib/safecount/{folder}" in hidden for folder in ("seal", "uplink", "spool", "update", "provision")
-    )
+    assert unit["TemporaryFileSystem"] == ["/var/lib/safecount:ro"]  # what is mounted there later lies beneath
+    assert unit["BindReadOnlyPaths"] == ["/run/safecount/site:/var/lib/safecount/site"]
+    again = read(UNITS / "run-safecount-site.mount")
+    assert (again["Where"], again["Options"]) == (["/run/safecount/site"], ["bind,ro,nodev,nosuid,noexec"])
+
+
+@pytest.mark.parametrize("path", [*UNITS.glob("safecount-*.service")], ids=lambda path: path.stem)
+def test_a_unit_that_names_folders_of_the_disk_starts_after_them(path: Path) -> None:
+    """Its sandbox is made as it starts: a path that is not there yet is neither hidden nor made read-only (ADR 37)."""
+    unit = read(path)
+    paths = " ".join(value for key in ("InaccessiblePaths", "ReadWritePaths") for value in unit.get(key, ()))
+    if "/var/lib/safecount/" in paths:
+        assert "safecount-folders.service" in " ".join(unit.get("After", ())).split()
 
 
 def test_the_sealing_process_has_no_network_and_no_camera() -> None:

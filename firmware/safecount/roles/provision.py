@@ -32,7 +32,7 @@ from safecount.wire.site_code import MAX_SITE_CODE_CHARACTERS, SITE_CODE_PREFIX
 from safecount.wire.wifi_code import MAX_WIFI_CHARACTERS, WIFI_PREFIX
 
 LOOK_EVERY_S = 0.25
-RENEWAL_AFTER_S, RENEWAL_EVERY_S = 60.0, 3600.0
+RENEWAL_AFTER_S, RENEWAL_EVERY_S = 10.0, 3600.0
 HELP = (
     "status   what the device does, and what to do next",
     "serial   the device's serial number",
