@@ -90,10 +90,8 @@ class BundleDownload:
             start, end = self.index.span(number)
             file.seek(start)
             block = file.read(end - start)
-            found = (
-                _HASH_OF_ZEROS if block == _ZEROS else block_hash(block)
-            )  # what was not written yet is not worth hashing
-            if found != expected:
+            # What was not written yet reads as zeros, and is not worth hashing.
+            if (_HASH_OF_ZEROS if block == _ZEROS else block_hash(block)) != expected:
                 yield number
 
     def _take_from_sources(self, file: BufferedRandom) -> None:

@@ -142,8 +142,8 @@ class _VisionProcess:
         return not self._settings.folders.site_file.exists()
 
     def _count(self, frames: WatchedFrames, eye: Eye, *, for_codes: bool) -> bool:
-        """Count until asked to stop or the clip is over. False: the device was taken from its site, and the camera has to be
-        opened anew, with pictures in which a site code can be read.
+        """Count until asked to stop or the clip is over. False: the camera has to be opened anew, as the device was taken from
+        its site, and a site code must be legible; or belongs to one, and larger pictures than the model's are no longer wanted.
         """
         hung_after_s = self._settings.camera.hung_after_s + CAMERA_FIRST_S
         with frames:
@@ -153,10 +153,16 @@ class _VisionProcess:
             while frame is not None:
                 self._note(eye, counted=self._watch.watch(frame))
                 self._manager.alive()
-                if not for_codes and self._watch.blank and self._blank:
+                if self._mistaken(for_codes=for_codes):
                     return False
                 frame = None if self._stop else frames.next(hung_after_s, self._idle)
         return True
+
+    def _mistaken(self, *, for_codes: bool) -> bool:
+        """Whether the camera was opened for the other kind of device. At every start it is first opened for codes: the data
+        partition is mounted later.
+        """
+        return not self._watch.blank if for_codes else self._watch.blank and self._blank
 
     def _note(self, eye: Eye, *, counted: bool) -> None:
         if counted:
