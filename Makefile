@@ -77,8 +77,8 @@ rehearse-rpi: $(DEV_READY) ## Build the Raspberry Pi's image from a stand-in arc
 boot: $(DEV_READY) $(BUILT) ## Start the built image in emulation: it enrols, counts a clip, and sends (Ctrl-C ends it)
 	@PYTHONPATH=tests:image-build $(BIN)/python -m boot.show
 
-test-boot: $(DEV_READY) $(BUILT) ## Boot the built image in emulation: enrol, count, cut the power, change slots (CUTS=2 JUDGED=20; BOOT="counting slots" for some)
-	@CUTS=$(or $(CUTS),2) JUDGED=$(or $(JUDGED),20) $(BIN)/python -m pytest -m image $(or $(BOOT:%=tests/boot/test_%.py),tests/boot --ignore tests/boot/test_updates.py)
+test-boot: $(DEV_READY) $(BUILT) ## Boot the built image in emulation: enrol, count, cut the power, change slots (CUTS=2 JUDGED=20 STARTED=2; BOOT="counting slots" for some)
+	@CUTS=$(or $(CUTS),2) JUDGED=$(or $(JUDGED),20) STARTED=$(or $(STARTED),2) $(BIN)/python -m pytest -m image $(or $(BOOT:%=tests/boot/test_%.py),tests/boot --ignore tests/boot/test_updates.py)
 
 test-updates: $(DEV_READY) $(BUILT) ## Update the built image in emulation: good and broken releases, a power cut at every write (CUTS=2)
 	@CUTS=$(or $(CUTS),2) $(BIN)/python -m pytest -m image tests/boot/test_updates.py
