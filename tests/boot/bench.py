@@ -20,7 +20,7 @@ IMAGE = Path("build/image/virt").resolve()
 NOISE = 23
 """Exact discrete Laplace at epsilon 0.6, as an hour of the profile `accurate` has: beyond it in one draw of a million."""
 FIRST_HOUR = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
-"""Hour 0 of the board's clock. Each start is set to a later hour, since one that was begun is never opened again."""
+"""Hour 0 of a new card's clock. Each start is set to a later hour, since one that was begun is never opened again."""
 
 
 @dataclass
@@ -34,14 +34,22 @@ class Bench:
     shop: Shop
     expected: int
     words: tuple[str, ...] = ()
+    _hour_0: datetime = FIRST_HOUR
+    _latest: datetime = FIRST_HOUR
 
     def hour_s(self, hour: int) -> int:
-        return int((FIRST_HOUR + timedelta(hours=hour)).timestamp())
+        return int((self._hour_0 + timedelta(hours=hour)).timestamp())
+
+    def count_hours_anew(self) -> None:
+        """Hour 0 is from now on the one after all that the board was started in: the next tests need not know of the last."""
+        self._hour_0 = self._latest.replace(minute=0) + timedelta(hours=1)
 
     def power(self, hour: int, minute: int = 2) -> None:
         """Cut the power, and give it again with the clock at that hour."""
+        clock = self._hour_0 + timedelta(hours=hour, minutes=minute)
+        self._latest = max(self._latest, clock)
         self.board.cut()
-        self.board.power((*MOUNTS, *self.words), FIRST_HOUR + timedelta(hours=hour, minutes=minute))
+        self.board.power((*MOUNTS, *self.words), clock)
 
     def begin(self) -> None:
         """Start a new card, and enrol it."""

@@ -55,7 +55,7 @@ def inside() -> Iterator[Sequence[str]]:
 def connected(bench: Bench, inside: Sequence[str]) -> Iterator[Bench]:
     bench.board.cut()
     bench.board.entering = inside
-    bench.power(4)
+    bench.power(1)
     bench.board.until(f"grep -q ADDRESS={LEASED} /run/systemd/netif/leases/*", 400)
     bench.board.until("systemctl is-active safecount-vision safecount-uplink nftables", 400)
     yield bench

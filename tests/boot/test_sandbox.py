@@ -12,7 +12,6 @@ pytestmark = pytest.mark.image
 
 PROGRAM = f"/usr/bin/python3 -I {SHARE}/shut_in.py"
 STATE, RUN = "/var/lib/safecount", "/run/safecount"
-HOUR = 30
 EVERY = {
     "connect /run/systemd/notify", "connect /run/systemd/journal/dev-log", "connect /run/systemd/journal/socket",
     "connect /run/systemd/journal/stdout", "connect /run/systemd/io.systemd.ManagedOOM", "write /tmp", "write /var/tmp",
@@ -60,7 +59,7 @@ OWN = ("memory of", "file of memory of", "see", "signal")
 @pytest.fixture(scope="module")
 def device(bench: Bench) -> Bench:
     """Started, enrolled and running, with what the rights of files alone would refuse opened to all."""
-    bench.power(HOUR)
+    bench.power(1)
     bench.board.until(f"systemctl is-active {' '.join(f'safecount-{part}' for part in RUNNING)}", 400)
     bench.board.until(f"test -S {RUN}/seal/record.sock -a -f {STATE}/spool/spool.db-wal", 400)
     told(bench, "prepare")

@@ -37,7 +37,7 @@ def test_the_other_slot_is_tried_once(bench: Bench) -> None:
     board = bench.board
     board.cut()
     copy_slot_a_to_b(bench)
-    bench.power(20)
+    bench.power(1)
     board.until("systemctl is-active safecount-vision", 400)
     assert board.ask("cat /run/safecount-boot/slot").strip() == "A"
     starts = len(board.starts)
@@ -51,7 +51,7 @@ def test_a_damaged_root_on_trial_leads_back_to_the_good_slot(bench: Bench) -> No
     board = bench.board
     board.cut()
     damage_root_b(bench)
-    bench.power(21)
+    bench.power(2)
     board.until("systemctl is-active safecount-vision", 400)
     starts = len(board.starts)
     board.ask(TRY)
