@@ -19,8 +19,10 @@ IMAGE = Path("build/image/virt").resolve()
 
 NOISE = 23
 """Exact discrete Laplace at epsilon 0.6, as an hour of the profile `accurate` has: beyond it in one draw of a million."""
-FIRST_HOUR = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
-"""Hour 0 of a new card's clock. Each start is set to a later hour, since one that was begun is never opened again."""
+FIRST_HOUR = (datetime.now(UTC) + timedelta(hours=1)).replace(minute=0, second=0, microsecond=0)
+"""Hour 0 of a new card's clock, not before this machine's: a device does not believe a clock that is behind its collector's.
+Each start is set to a later hour, since one that was begun is never opened again.
+"""
 
 
 @dataclass
