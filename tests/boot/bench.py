@@ -17,6 +17,8 @@ from safecount_image.toolbox import make_toolbox
 IMAGE = Path("build/image/virt").resolve()
 
 
+SERVICES = ("vision", "seal", "uplink", "provision", "update")
+"""Our processes on a device that is enrolled, each the unit `safecount-…`."""
 NOISE = 23
 """Exact discrete Laplace at epsilon 0.6, as an hour of the profile `accurate` has: beyond it in one draw of a million."""
 FIRST_HOUR = (datetime.now(UTC) + timedelta(hours=1)).replace(minute=0, second=0, microsecond=0)

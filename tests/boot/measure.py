@@ -12,9 +12,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from boot.bench import Bench, open_bench
+from boot.bench import SERVICES, Bench, open_bench
 
-SERVICES = ("vision", "seal", "uplink", "provision", "update")
 COUNTS_FOR_ITS_SITE = (
     "python3 -c \"import sqlite3, sys; sys.exit(not sqlite3.connect('file:/var/lib/safecount/spool/spool.db?mode=ro', uri=True)"
     ".execute('SELECT COUNT(*) FROM ledger WHERE open = 1').fetchone()[0])\""

@@ -27,7 +27,8 @@ pytestmark = pytest.mark.image
 CUTS = int(os.environ.get("CUTS", "2"))
 """How often the plug is pulled and the device started again: few in every run of the tests."""
 JUDGED = int(os.environ.get("JUDGED", "20"))
-"""How many cards, as a cut at any of its writes leaves them, are opened by the device to see what is lost; 100 for the bar."""
+"""How many cards, as a cut at any of its writes leaves them, are opened by the device to see what is lost, those of the first
+and the last write among them; 100 for the bar."""
 STARTED = int(os.environ.get("STARTED", "2"))
 """How many such cards the device starts from, whole, and counts; 100 for the bar."""
 DISKS = 20

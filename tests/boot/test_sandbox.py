@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from boot.bench import Bench
+from boot.bench import SERVICES, Bench
 from boot.bench_disk import SHARE
 from boot.shop import HOST_AS_THE_GUEST_SEES_IT
 
@@ -52,7 +52,6 @@ NEEDS = {
 }  # fmt: skip
 CARD = "read /dev/vd"
 """How the update process reads the card, which it may as a whole; what lies on the data partition is encrypted there."""
-RUNNING = ("vision", "seal", "uplink", "provision", "update")
 OWN = ("memory of", "file of memory of", "see", "signal")
 
 
@@ -60,7 +59,7 @@ OWN = ("memory of", "file of memory of", "see", "signal")
 def device(bench: Bench) -> Bench:
     """Started, enrolled and running, with what the rights of files alone would refuse opened to all."""
     bench.power(1)
-    bench.board.until(f"systemctl is-active {' '.join(f'safecount-{part}' for part in RUNNING)}", 400)
+    bench.board.until(f"systemctl is-active {' '.join(f'safecount-{part}' for part in SERVICES)}", 400)
     bench.board.until(f"test -S {RUN}/seal/record.sock -a -f {STATE}/spool/spool.db-wal", 400)
     told(bench, "prepare")
     return bench
@@ -89,7 +88,7 @@ def test_what_a_process_needs_is_open_and_all_else_is_refused(device: Bench, par
     assert through - card == EVERY | NEEDS[part] | {f"write {folder}" for folder in WRITES.get(part, ())}
 
 
-@pytest.mark.parametrize("part", RUNNING)
+@pytest.mark.parametrize("part", SERVICES)
 def test_the_process_that_runs_has_of_the_disk_what_its_sandbox_says(device: Bench, part: str) -> None:
     """The attempts are those of a new process in the same sandbox; one that runs may be older than the mount of the disk."""
     writes = f"for at in {STATE} {STATE}/*; do touch $at/probe && rm $at/probe && echo writes $at; done"
