@@ -126,3 +126,9 @@ def test_only_the_counting_process_loads_numpy(role: str) -> None:
     """A third of a process's start, and 20 MB in each, for nothing where no picture is handled."""
     code = f"import sys, safecount.roles.{role}; sys.exit('numpy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_counting_process_loads_no_cryptography() -> None:
+    """It has no key; and loading what uses one would be a tenth of its start."""
+    code = "import sys, safecount.roles.vision; sys.exit('cryptography' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from safecount.wire.site_code import CodeLine, Side
+from safecount.wire.code_line import CodeLine, Side
 from safecount.wire.validation import LineRate, Rate, Validation, sign_validation
 from safecount_ops.controller.verify import fingerprint
 from simulators.keys import signing_key

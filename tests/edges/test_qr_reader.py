@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from safecount.edges.code_socket import wanted
 from safecount.edges.qr_reader import doubled, read_codes
-from safecount.wire.site_code import MAX_SITE_CODE_CHARACTERS, prove, sign_site_code
+from safecount.wire.code_text import MAX_SITE_CODE_CHARACTERS
+from safecount.wire.site_code import prove, sign_site_code
 from simulators.code_camera import frames, held
 from simulators.enrolment import LABEL, SIGNER, site_code
 

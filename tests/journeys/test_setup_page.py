@@ -13,10 +13,10 @@ import pytest
 from safecount.edges.durable_file import replace_file
 from safecount.edges.identity import load_identity
 from safecount.settings import read_site
+from safecount.wire.code_line import CodeLine, Side
 from safecount.wire.enrolment import setup_code_bytes
 from safecount.wire.scene import SilhouetteLevel
 from safecount.wire.setup_session import Proposal, code_text, encode_proposal
-from safecount.wire.site_code import CodeLine, Side
 from simulators.device import DEVICE, wait_until
 from simulators.door_show import DoorShow
 from simulators.setup_bench import Setup, setup_bench

@@ -7,7 +7,8 @@ import pytest
 from click.testing import CliRunner, Result
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from safecount.wire.site_code import CodeLine, Side, SiteCode, sign_site_code
+from safecount.wire.code_line import CodeLine, Side
+from safecount.wire.site_code import SiteCode, sign_site_code
 from safecount.wire.values import Profile
 from safecount_ops.proof.dpia import command, within
 

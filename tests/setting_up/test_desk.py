@@ -3,8 +3,8 @@
 import json
 
 from safecount.setting_up.desk import MAX_PATHS, Objection, SetupDesk
+from safecount.wire.code_line import CodeLine, Side
 from safecount.wire.scene import Scene, SeenCrossing, SeenPerson, Silhouette, SilhouetteLevel
-from safecount.wire.site_code import CodeLine, Side
 
 NORTH = CodeLine("north", (500, 0), (500, 1000), Side.RIGHT)
 SOUTH = CodeLine("south", (0, 500), (1000, 500), Side.DOWN)

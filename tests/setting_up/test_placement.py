@@ -5,7 +5,7 @@ from random import Random
 import pytest
 
 from safecount.setting_up.placement import Fault, Step, faults
-from safecount.wire.site_code import CodeLine, Side
+from safecount.wire.code_line import CodeLine, Side
 
 PICTURE = (640, 480)
 MIDDLE = CodeLine("north", (500, 0), (500, 1000), Side.RIGHT)

@@ -19,8 +19,8 @@ from safecount.setting_up.requests import (
     ShowLess,
     parse_request,
 )
+from safecount.wire.code_line import CodeLine, Side
 from safecount.wire.scene import SilhouetteLevel
-from safecount.wire.site_code import CodeLine, Side
 
 HOST = "10.55.0.1:8080"
 LINE = {"door": " north ", "start": [0, 500], "end": [1000, 500], "in_side": "down"}

@@ -2,8 +2,9 @@
 
 from hashlib import sha256
 
+from safecount.wire.code_line import CodeLine, Side
 from safecount.wire.enrolment import Label, fingerprint, serial_of
-from safecount.wire.site_code import CodeLine, Side, SiteCode
+from safecount.wire.site_code import SiteCode
 from safecount.wire.values import Profile
 from simulators.keys import signing_key
 

@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 
 from safecount.edges.est_client import certificate_request
 from safecount.errors import UsageError
+from safecount.wire.code_line import Side
 from safecount.wire.enrolment import Statement, fingerprint, serial_of, sign_statement
 from safecount.wire.errors import UntrustedInput
 from safecount.wire.fleet import parse_fleet
 from safecount.wire.reset_order import verify_reset
-from safecount.wire.site_code import Side, parse_site_code, sign_site_code
+from safecount.wire.site_code import parse_site_code, sign_site_code
 from safecount.wire.values import Profile
 from safecount_ops.collector.database import Database
 from safecount_ops.enrolment.est import EstServer

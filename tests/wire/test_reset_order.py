@@ -4,9 +4,9 @@ from hypothesis import strategies as st
 
 from safecount.wire.cose import sign1
 from safecount.wire.encoding import encode
-from safecount.wire.envelope import DEVICE_MAX_BYTES
 from safecount.wire.errors import Reason, UntrustedInput
 from safecount.wire.reset_order import MAX_RESET_BYTES, RESET_TYPE, sign_reset, verify_reset
+from safecount.wire.values import DEVICE_MAX_BYTES
 from simulators.keys import signing_key
 
 SIGNER, DEVICE = signing_key("signer"), "sc-abcdefghijklmnop.abcdef"

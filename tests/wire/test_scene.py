@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from safecount.wire.code_line import MAX_LINES, CodeLine, Side
 from safecount.wire.encoding import decode, encode
 from safecount.wire.errors import Reason, UntrustedInput
 from safecount.wire.scene import (
@@ -34,7 +35,6 @@ from safecount.wire.setup_session import (
     encode_proposal,
     encode_session,
 )
-from safecount.wire.site_code import MAX_LINES, CodeLine, Side
 from safecount.wire.validation import (
     LineRate,
     Rate,

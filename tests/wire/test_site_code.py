@@ -8,6 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from safecount.wire.base45 import ALPHABET, decode45, encode45
+from safecount.wire.code_line import CodeLine, Side
+from safecount.wire.code_text import MAX_SITE_CODE_BYTES, SITE_CODE_PREFIX
 from safecount.wire.cose import sign1
 from safecount.wire.encoding import encode
 from safecount.wire.enrolment import (
@@ -21,18 +23,7 @@ from safecount.wire.enrolment import (
     verify_statement,
 )
 from safecount.wire.errors import Reason, UntrustedInput
-from safecount.wire.site_code import (
-    MAX_SITE_CODE_BYTES,
-    SITE_CODE_PREFIX,
-    SITE_CODE_TYPE,
-    CodeLine,
-    Side,
-    SiteCode,
-    is_proven,
-    parse_site_code,
-    prove,
-    sign_site_code,
-)
+from safecount.wire.site_code import SITE_CODE_TYPE, SiteCode, is_proven, parse_site_code, prove, sign_site_code
 from safecount.wire.values import Profile
 from simulators.enrolment import LABEL, SIGNER, site_code
 from simulators.keys import signing_key

@@ -2,8 +2,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from safecount.wire.code_text import MAX_WIFI_CHARACTERS
 from safecount.wire.errors import UntrustedInput
-from safecount.wire.wifi_code import MAX_WIFI_CHARACTERS, WifiCode, parse_wifi
+from safecount.wire.wifi_code import WifiCode, parse_wifi
 from safecount_ops.enrolment.site_qr import wifi_text
 
 names = st.text(min_size=1, max_size=32).filter(lambda name: len(name.encode()) <= 32 and name.isprintable())

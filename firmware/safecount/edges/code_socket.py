@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Self
 
 from safecount.edges.local_socket import bound
-from safecount.wire.site_code import MAX_SITE_CODE_CHARACTERS, SITE_CODE_PREFIX
-from safecount.wire.wifi_code import MAX_WIFI_CHARACTERS, WIFI_PREFIX
+from safecount.wire.code_text import MAX_SITE_CODE_CHARACTERS, MAX_WIFI_CHARACTERS, SITE_CODE_PREFIX, WIFI_PREFIX
 
 LONGEST = {SITE_CODE_PREFIX: MAX_SITE_CODE_CHARACTERS, WIFI_PREFIX: MAX_WIFI_CHARACTERS}
 """The beginnings of what is looked for, and how long it may be."""

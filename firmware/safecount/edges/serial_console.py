@@ -13,7 +13,7 @@ from typing import Self
 
 from safecount.errors import SafecountError
 from safecount.provisioning.improv import HEAD, packet_bytes
-from safecount.wire.site_code import MAX_SITE_CODE_CHARACTERS
+from safecount.wire.code_text import MAX_SITE_CODE_CHARACTERS
 
 MAX_LINE_BYTES = MAX_SITE_CODE_CHARACTERS + 64
 PACKET_WITHIN_S = 1.0

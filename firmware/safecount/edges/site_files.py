@@ -12,7 +12,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from safecount.edges.durable_file import replace_file
 from safecount.edges.seal_keys import KEYSET_FILE, ROOT_FILE
-from safecount.wire.site_code import PER_MILLE, CodeLine, SiteCode
+from safecount.wire.code_line import PER_MILLE, CodeLine
+from safecount.wire.site_code import SiteCode
 
 CA_FILE, CERTIFICATE_FILE = "ca.pem", "tls.cert.pem"
 _READABLE = 0o644

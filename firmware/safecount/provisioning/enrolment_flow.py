@@ -6,9 +6,10 @@ Its picture is in docs/enrolment.md, and a test holds that page against this tab
 from dataclasses import dataclass
 from enum import Enum
 
+from safecount.wire.code_text import SITE_CODE_PREFIX
 from safecount.wire.errors import Reason, UntrustedInput
 from safecount.wire.fleet import Fleet
-from safecount.wire.site_code import SITE_CODE_PREFIX, SiteCode, is_proven, parse_site_code
+from safecount.wire.site_code import SiteCode, is_proven, parse_site_code
 
 
 class State(Enum):

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from safecount.counting.values import LineSettings
-from safecount.wire.site_code import MAX_LINES, PER_MILLE, CodeLine, Side
+from safecount.wire.code_line import MAX_LINES, PER_MILLE, CodeLine, Side
 
 
 def code_lines(lines: Sequence[LineSettings]) -> tuple[CodeLine, ...]:

@@ -25,11 +25,10 @@ from safecount.roles.reset_wishes import ResetWishes
 from safecount.roles.setup_opening import SetupOpening
 from safecount.roles.wifi_desk import WifiDesk
 from safecount.settings import Settings, knows_zone, read_settings
+from safecount.wire.code_text import MAX_SITE_CODE_CHARACTERS, MAX_WIFI_CHARACTERS, SITE_CODE_PREFIX, WIFI_PREFIX
 from safecount.wire.enrolment import encode_label
 from safecount.wire.errors import UntrustedInput
 from safecount.wire.fleet import FLEET_PREFIX, MAX_FLEET_CHARACTERS, parse_fleet
-from safecount.wire.site_code import MAX_SITE_CODE_CHARACTERS, SITE_CODE_PREFIX
-from safecount.wire.wifi_code import MAX_WIFI_CHARACTERS, WIFI_PREFIX
 
 LOOK_EVERY_S = 0.25
 RENEWAL_AFTER_S, RENEWAL_EVERY_S = 10.0, 3600.0

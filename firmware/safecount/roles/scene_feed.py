@@ -20,6 +20,7 @@ from safecount.errors import UsageError
 from safecount.roles.code_lines import line_settings
 from safecount.setting_up.silhouette import Share, SilhouetteArtist
 from safecount.settings import Settings
+from safecount.wire.code_line import PER_MILLE, CodeLine
 from safecount.wire.scene import (
     MAX_AGE_MS,
     MAX_CROSSINGS_SHOWN,
@@ -31,7 +32,6 @@ from safecount.wire.scene import (
     Wish,
 )
 from safecount.wire.setup_session import SetupSession
-from safecount.wire.site_code import PER_MILLE, CodeLine
 
 LOOK_EVERY_S = 1.0
 SHOW_EVERY_S = 0.19

@@ -11,8 +11,8 @@ from itertools import islice
 
 from safecount.setting_up.placement import Fault, Step, faults
 from safecount.setting_up.round import RoundResult, ValidationRound, Way
+from safecount.wire.code_line import PER_MILLE, CodeLine
 from safecount.wire.scene import Scene, SeenPerson, SilhouetteLevel, Wish
-from safecount.wire.site_code import PER_MILLE, CodeLine
 
 MAX_PATHS = 64
 MAX_STEPS = 120

@@ -10,7 +10,7 @@ from enum import Enum
 from math import hypot
 from statistics import median
 
-from safecount.wire.site_code import PER_MILLE, CodeLine, Side
+from safecount.wire.code_line import PER_MILLE, CodeLine, Side
 
 Point = tuple[float, float]
 

@@ -9,8 +9,8 @@ from enum import Enum
 from typing import TypeAlias
 
 from safecount.errors import SafecountError
+from safecount.wire.code_line import MAX_LINES, PER_MILLE, CodeLine, Side
 from safecount.wire.scene import MAX_SERIAL, SilhouetteLevel
-from safecount.wire.site_code import MAX_LINES, PER_MILLE, CodeLine, Side
 from safecount.wire.values import TEXT_MAX_BYTES
 
 MAX_BODY_BYTES = 2048

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 
 from safecount.wire.setup_session import SESSION_LIMIT_S
-from safecount.wire.site_code import PORT_MAX
+from safecount.wire.values import PORT_MAX
 
 
 @dataclass(frozen=True, slots=True)

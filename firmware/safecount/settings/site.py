@@ -9,9 +9,8 @@ from safecount.counting.aggregator import Level
 from safecount.counting.values import LineSettings
 from safecount.errors import UsageError
 from safecount.settings.table import parse, read_table
-from safecount.wire.envelope import DEVICE_MAX_BYTES
 from safecount.wire.scene import SilhouetteLevel
-from safecount.wire.values import TEXT_MAX_BYTES, Profile
+from safecount.wire.values import DEVICE_MAX_BYTES, TEXT_MAX_BYTES, Profile
 
 
 @dataclass(frozen=True, slots=True)

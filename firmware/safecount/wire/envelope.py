@@ -27,13 +27,13 @@ from safecount.wire.encoding import (
 from safecount.wire.errors import Reason, UntrustedInput
 from safecount.wire.record import BODY_BYTES
 from safecount.wire.suite import ENCAPSULATED_BYTES, KEY_ID_BYTES, TAG_BYTES
+from safecount.wire.values import DEVICE_MAX_BYTES
 
 ENVELOPE_TYPE = "safecount-envelope"
 ENVELOPE_VERSION = 1
 ENVELOPE_BYTES = 4096
 SEALED_BYTES = ENCAPSULATED_BYTES + BODY_BYTES + TAG_BYTES
 DIGEST_BYTES = 32
-DEVICE_MAX_BYTES = 32
 MAX_RECIPIENTS = 2
 COUNTER_MAX = 2**40
 _INFO_PREFIX = b"safecount envelope 1\0"

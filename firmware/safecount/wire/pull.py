@@ -7,8 +7,9 @@ it knows.
 from dataclasses import dataclass
 
 from safecount.wire.encoding import Item, as_bool, as_bytes, as_fields, as_list, as_text, as_uint, decode, encode
-from safecount.wire.envelope import COUNTER_MAX, DEVICE_MAX_BYTES, ENVELOPE_BYTES
+from safecount.wire.envelope import COUNTER_MAX, ENVELOPE_BYTES
 from safecount.wire.errors import Reason, UntrustedInput
+from safecount.wire.values import DEVICE_MAX_BYTES
 
 DEVICES_PATH = "/v1/pull/devices"
 PULL_PATH = "/v1/pull"

@@ -7,9 +7,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from safecount.wire.cose import parse_sign1, sign1
 from safecount.wire.encoding import as_bytes, as_fields, as_text, as_uint, decode, encode
-from safecount.wire.envelope import COUNTER_MAX, DEVICE_MAX_BYTES, DIGEST_BYTES, Envelope
+from safecount.wire.envelope import COUNTER_MAX, DIGEST_BYTES, Envelope
 from safecount.wire.errors import Reason, UntrustedInput
-from safecount.wire.values import UTC_MAX_S
+from safecount.wire.values import DEVICE_MAX_BYTES, UTC_MAX_S
 
 RECEIPT_TYPE = "safecount-receipt"
 RECEIPT_VERSION = 1

@@ -8,8 +8,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from safecount.wire.cose import parse_sign1, sign1
 from safecount.wire.encoding import as_fields, as_text, as_uint, decode, encode
-from safecount.wire.envelope import DEVICE_MAX_BYTES
 from safecount.wire.errors import Reason, UntrustedInput
+from safecount.wire.values import DEVICE_MAX_BYTES
 
 RESET_TYPE = "safecount-reset"
 RESET_VERSION = 1

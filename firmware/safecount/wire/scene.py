@@ -8,9 +8,9 @@ device, and still nothing is believed. Nothing of it is ever written to a disk o
 from dataclasses import dataclass
 from enum import IntEnum
 
+from safecount.wire.code_line import MAX_LINES, PER_MILLE, CodeLine, line_item, parse_line
 from safecount.wire.encoding import Item, as_bool, as_bytes, as_enum, as_list, as_text, as_uint, decode, encode
 from safecount.wire.errors import Reason, UntrustedInput
-from safecount.wire.site_code import MAX_LINES, PER_MILLE, CodeLine, Side
 from safecount.wire.values import TEXT_MAX_BYTES
 
 MAX_CELLS = 64
@@ -131,25 +131,6 @@ def decode_wish(untrusted: bytes) -> Wish:
         as_enum(level, SilhouetteLevel),
         tuple(parse_line(item) for item in as_list(lines, 0, MAX_LINES)),
     )
-
-
-def line_item(line: CodeLine) -> Item:
-    """A line as an array: door, x1, y1, x2, y2, in side."""
-    return [line.door, *line.start, *line.end, int(line.in_side)]
-
-
-def parse_line(item: Item) -> CodeLine:
-    """The line of such an array; BAD_FIELD otherwise."""
-    door, x1, y1, x2, y2, side = as_list(item, 6, 6)
-    line = CodeLine(
-        door=as_text(door, TEXT_MAX_BYTES),
-        start=(as_uint(x1, PER_MILLE), as_uint(y1, PER_MILLE)),
-        end=(as_uint(x2, PER_MILLE), as_uint(y2, PER_MILLE)),
-        in_side=as_enum(side, Side),
-    )
-    if line.start == line.end or not line.door.isprintable():
-        raise UntrustedInput(Reason.BAD_FIELD, "A line has no length, or a name that cannot be printed.")
-    return line
 
 
 def _side(item: Item) -> int:

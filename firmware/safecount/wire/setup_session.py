@@ -8,10 +8,10 @@ import base64
 from dataclasses import dataclass
 from hashlib import sha256
 
+from safecount.wire.code_line import MAX_LINES, CodeLine, line_item, parse_line
 from safecount.wire.encoding import as_bytes, as_enum, as_fields, as_list, as_uint, decode, encode
 from safecount.wire.errors import Reason, UntrustedInput
-from safecount.wire.scene import SilhouetteLevel, line_item, parse_line
-from safecount.wire.site_code import MAX_LINES, CodeLine
+from safecount.wire.scene import SilhouetteLevel
 from safecount.wire.values import UTC_MAX_S
 
 MAX_SESSION_BYTES = 128

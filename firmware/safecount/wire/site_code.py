@@ -8,12 +8,13 @@ that it is the same signer as before. It carries no secret but a one-time token 
 import hmac
 import re
 from dataclasses import dataclass, replace
-from enum import IntEnum
 from hashlib import sha256
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from safecount.wire.base45 import decode45, encode45
+from safecount.wire.code_line import MAX_LINES, CodeLine, line_item, parse_line
+from safecount.wire.code_text import MAX_SITE_CODE_BYTES, MAX_SITE_CODE_CHARACTERS, SITE_CODE_PREFIX
 from safecount.wire.cose import parse_sign1, sign1
 from safecount.wire.encoding import (
     Fields,
@@ -30,43 +31,18 @@ from safecount.wire.encoding import (
 )
 from safecount.wire.enrolment import FINGERPRINT_BYTES, SERIAL_MAX_BYTES
 from safecount.wire.errors import Reason, UntrustedInput
-from safecount.wire.values import TEXT_MAX_BYTES, UTC_MAX_S, Profile
+from safecount.wire.values import PORT_MAX, TEXT_MAX_BYTES, UTC_MAX_S, Profile
 
-SITE_CODE_PREFIX = "SC1:"
 SITE_CODE_TYPE = "safecount-site"
 SITE_CODE_VERSION = 1
-MAX_SITE_CODE_BYTES = 700
-MAX_SITE_CODE_CHARACTERS = len(SITE_CODE_PREFIX) + MAX_SITE_CODE_BYTES * 3 // 2
 URL_MAX_BYTES = 96
-MAX_LINES = 4
 TOKEN_BYTES = 16
 PROOF_BYTES = 16
-PER_MILLE = 1000
-PORT_MAX = 65_535
 _ADDRESS = re.compile(
     r"https://([A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(:[1-9][0-9]{0,4})?", re.ASCII
 )
 _REQUIRED = frozenset(range(1, 13))
 _OPTIONAL = frozenset({13, 14})
-
-
-class Side(IntEnum):
-    """The direction in the picture that counts as in."""
-
-    RIGHT = 1
-    LEFT = 2
-    DOWN = 3
-    UP = 4
-
-
-@dataclass(frozen=True, slots=True)
-class CodeLine:
-    """A counting line of a door, from (x1, y1) to (x2, y2) in thousandths of the picture's width and height."""
-
-    door: str
-    start: tuple[int, int]
-    end: tuple[int, int]
-    in_side: Side
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +111,7 @@ def _payload(code: SiteCode) -> Fields:
         7: code.expires_s,
         8: code.site,
         9: code.zone,
-        10: [[line.door, *line.start, *line.end, int(line.in_side)] for line in code.lines],
+        10: [line_item(line) for line in code.lines],
         11: int(code.profile),
         12: code.exits,
     }
@@ -176,25 +152,12 @@ def _parse_payload(untrusted: bytes) -> SiteCode:
         expires_s=as_uint(fields[7], UTC_MAX_S),
         site=_name(fields[8]),
         zone=_name(fields[9]),
-        lines=tuple(_parse_line(item) for item in as_list(fields[10], 1, MAX_LINES)),
+        lines=tuple(parse_line(item) for item in as_list(fields[10], 1, MAX_LINES)),
         profile=as_enum(fields[11], Profile),
         exits=as_bool(fields[12]),
         serial=as_text(fields[13], SERIAL_MAX_BYTES) if 13 in fields else None,
         proof=as_bytes(fields[14], PROOF_BYTES, PROOF_BYTES) if 14 in fields else None,
     )
-
-
-def _parse_line(item: Item) -> CodeLine:
-    door, x1, y1, x2, y2, side = as_list(item, 6, 6)
-    line = CodeLine(
-        door=_name(door),
-        start=(as_uint(x1, PER_MILLE), as_uint(y1, PER_MILLE)),
-        end=(as_uint(x2, PER_MILLE), as_uint(y2, PER_MILLE)),
-        in_side=as_enum(side, Side),
-    )
-    if line.start == line.end:
-        raise UntrustedInput(Reason.BAD_FIELD, f"The line of {line.door} has no length.")
-    return line
 
 
 def _name(item: Item) -> str:

@@ -9,13 +9,11 @@ from datetime import date
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from safecount.wire.code_line import MAX_LINES, CodeLine, line_item, parse_line
 from safecount.wire.cose import parse_sign1, sign1
 from safecount.wire.encoding import Item, as_bool, as_bytes, as_fields, as_list, as_text, as_uint, decode, encode
-from safecount.wire.envelope import DEVICE_MAX_BYTES
 from safecount.wire.errors import Reason, UntrustedInput
-from safecount.wire.scene import line_item, parse_line
-from safecount.wire.site_code import MAX_LINES, CodeLine
-from safecount.wire.values import TEXT_MAX_BYTES
+from safecount.wire.values import DEVICE_MAX_BYTES, TEXT_MAX_BYTES
 
 CERTIFICATE_TYPE = "safecount-validation"
 CERTIFICATE_VERSION = 1

@@ -10,6 +10,8 @@ from enum import IntEnum, IntFlag
 from fractions import Fraction
 
 TEXT_MAX_BYTES = 64
+DEVICE_MAX_BYTES = 32
+"""A device's name in envelopes and certificates."""
 COUNT_LIMIT = 2**31 - 1
 REASON_MAX = 255
 COVERAGE_STEP_S = 300
@@ -19,6 +21,7 @@ HOUR_S = 3600
 DAY_MAX_S = 26 * HOUR_S
 """The longest local day there is: 24 hours, and at most two that a zone sets its clocks back."""
 UTC_MAX_S = 2**40
+PORT_MAX = 65_535
 
 
 class Node(IntEnum):

@@ -3,10 +3,9 @@
 import re
 from dataclasses import dataclass, field
 
+from safecount.wire.code_text import MAX_WIFI_CHARACTERS, WIFI_PREFIX
 from safecount.wire.errors import Reason, UntrustedInput
 
-WIFI_PREFIX = "WIFI:"
-MAX_WIFI_CHARACTERS = 256
 NAME_MAX_BYTES = 32
 PASSWORD_MIN, PASSWORD_MAX = 8, 63
 _FIELD = re.compile(r"([A-Z]):((?:[^\\;:,\"]|\\[\\;:,\"])*);", re.ASCII)

@@ -1,6 +1,7 @@
 """decode_session and decode_proposal: the files by which a set-up session is known, and asks for lines to be kept."""
 
 from safecount.errors import SafecountError
+from safecount.wire.code_line import CodeLine, Side
 from safecount.wire.scene import SilhouetteLevel
 from safecount.wire.setup_session import (
     Proposal,
@@ -10,7 +11,6 @@ from safecount.wire.setup_session import (
     encode_proposal,
     encode_session,
 )
-from safecount.wire.site_code import CodeLine, Side
 
 SEEDS = [
     encode_proposal(Proposal((CodeLine("north", (0, 500), (1000, 480), Side.DOWN),), SilhouetteLevel.COARSE)),

@@ -4,16 +4,9 @@ from dataclasses import replace
 
 from fuzz.signed import KEY, signed
 from safecount.wire.base45 import decode45, encode45
+from safecount.wire.code_text import MAX_SITE_CODE_BYTES, MAX_SITE_CODE_CHARACTERS, SITE_CODE_PREFIX
 from safecount.wire.cose import parse_sign1
-from safecount.wire.site_code import (
-    MAX_SITE_CODE_BYTES,
-    MAX_SITE_CODE_CHARACTERS,
-    SITE_CODE_PREFIX,
-    SITE_CODE_TYPE,
-    parse_site_code,
-    prove,
-    sign_site_code,
-)
+from safecount.wire.site_code import SITE_CODE_TYPE, parse_site_code, prove, sign_site_code
 from simulators.enrolment import LABEL, site_code
 
 _CODES = [replace(site_code(), signer=KEY.public_key().public_bytes_raw())]

@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from safecount.wire.site_code import CodeLine, Side
+from safecount.wire.code_line import CodeLine, Side
 from safecount.wire.validation import LineRate, Rate, Validation, decode_validation, encode_validation
 
 LINE = CodeLine("north", (0, 500), (1000, 480), Side.DOWN)

@@ -16,7 +16,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from sqlalchemy import Connection
 
 from safecount.errors import UsageError
-from safecount.wire.envelope import DEVICE_MAX_BYTES
+from safecount.wire.values import DEVICE_MAX_BYTES
 from safecount_ops.collector import audit, fleet, rollout
 from safecount_ops.collector.database import Database
 from safecount_ops.collector.http import body_of, read_body

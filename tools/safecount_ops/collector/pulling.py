@@ -7,11 +7,12 @@ from typing import Annotated, TypeVar
 from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 
 from safecount.wire.encoding import encode
-from safecount.wire.envelope import COUNTER_MAX, DEVICE_MAX_BYTES
+from safecount.wire.envelope import COUNTER_MAX
 from safecount.wire.errors import UntrustedInput
 from safecount.wire.keyset import MAX_KEYSET_BYTES
 from safecount.wire.pull import DEVICES_PATH, MAX_PAGE, PULL_PATH, encode_directory, encode_page
 from safecount.wire.uplink import CONTENT_TYPE, KEYSET_PATH
+from safecount.wire.values import DEVICE_MAX_BYTES
 from safecount_ops.collector.database import Database
 from safecount_ops.collector.fetching import directory, note_fetched, page
 from safecount_ops.collector.http import body_of, cbor, read_body

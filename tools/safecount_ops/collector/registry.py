@@ -9,9 +9,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from sqlalchemy import Connection, func, select
 
 from safecount.errors import UsageError
-from safecount.wire.envelope import DEVICE_MAX_BYTES
 from safecount.wire.errors import Reason, UntrustedInput
 from safecount.wire.keyset import verify_keyset
+from safecount.wire.values import DEVICE_MAX_BYTES
 from safecount_ops.collector import audit
 from safecount_ops.collector.database import Database
 from safecount_ops.collector.tables import device, keyset, reset_order, tenant, token

@@ -5,8 +5,8 @@ from pathlib import Path
 import click
 
 from safecount.errors import SafecountError, UsageError
+from safecount.wire.code_line import CodeLine
 from safecount.wire.errors import UntrustedInput
-from safecount.wire.site_code import CodeLine
 from safecount.wire.validation import MAX_CERTIFICATE_BYTES, LineRate, Rate, Validation, parse_certificate
 from safecount_ops.controller.archive import Archive
 from safecount_ops.controller.home import existing

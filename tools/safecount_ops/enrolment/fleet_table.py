@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from safecount.errors import UsageError
+from safecount.wire.code_line import CodeLine
 from safecount.wire.errors import UntrustedInput
-from safecount.wire.site_code import CodeLine
 from safecount.wire.values import Profile
 from safecount_ops.enrolment.fleet_list import MAX_DEVICES, parse_fingerprint
 from safecount_ops.enrolment.site_qr import known_zone, parse_line

@@ -12,18 +12,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from safecount.errors import UsageError
+from safecount.wire.code_line import PER_MILLE, CodeLine, Side
 from safecount.wire.enrolment import Label, parse_label
 from safecount.wire.errors import UntrustedInput
-from safecount.wire.site_code import (
-    PER_MILLE,
-    TOKEN_BYTES,
-    CodeLine,
-    Side,
-    SiteCode,
-    parse_site_code,
-    prove,
-    sign_site_code,
-)
+from safecount.wire.site_code import TOKEN_BYTES, SiteCode, parse_site_code, prove, sign_site_code
 from safecount.wire.values import Profile
 from safecount_ops.collector.people_commands import opened_database
 from safecount_ops.controller.keys import load_ed25519_public

@@ -11,8 +11,9 @@ from jinja2 import Environment, StrictUndefined
 from safecount.edges.site_files import site_toml
 from safecount.errors import UsageError
 from safecount.settings import Settings, SiteSettings, parse, read_settings, read_site
+from safecount.wire.code_text import MAX_SITE_CODE_CHARACTERS, SITE_CODE_PREFIX
 from safecount.wire.errors import UntrustedInput
-from safecount.wire.site_code import MAX_SITE_CODE_CHARACTERS, SITE_CODE_PREFIX, parse_site_code
+from safecount.wire.site_code import parse_site_code
 from safecount.wire.values import EPSILON, Node, Profile, node_epsilon
 from safecount_ops import __version__
 
