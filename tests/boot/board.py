@@ -21,13 +21,12 @@ from typing import Self
 
 from boot.firmware import MACHINE, Firmware
 from boot.monitor import Monitor
+from boot.shell import ShellError, ask
 from safecount_image.sizes import Sizes
 from safecount_image.toolbox import Toolbox
 
 CARD_BYTES = 2 << 30
 RESTART = re.compile(rb"reboot: Restarting system(?: with command '([^']*)')?|reboot: machine restart")
-DECORATION = re.compile(r"\x1b\[[?\d;]*[A-Za-z]|\r|^root@\S+# ?", re.MULTILINE)
-"""What a shell says besides: colours, carriage returns, its prompt."""
 LOOPBACK = re.compile(r"^ *\d+: [0-9A-F]{6}7F:")
 """A local address 127.x.x.x, as the kernel writes it on a little-endian machine."""
 PATIENCE_S = 30.0
@@ -174,27 +173,10 @@ class Board:
         Raises:
             BootError: it took too long, or ended with another exit code than 0.
         """
-        shell = self._wires["shell"]
-        mark = f"done-{time.monotonic_ns()}"
-        shell.sendall(f"{command}\necho {mark[:5]}'{mark[5:]}' $?\n".encode())
-        heard, until_s = b"", time.monotonic() + within_s
-        while True:
-            found = re.search(mark.encode() + rb" (\d+)", heard)
-            if found:
-                break
-            if time.monotonic() > until_s:
-                raise BootError(
-                    f"{command!r} took longer than {within_s:.0f} s: {heard[-2000:].decode(errors='replace')}"
-                )
-            self.listen(0.0)
-            if select.select([shell], [], [], 0.2)[0]:
-                heard += shell.recv(65536)
-        plain = DECORATION.sub("", heard[: found.start()].decode(errors="replace"))
-        lines = DECORATION.sub("", plain).splitlines()  # a prompt comes after a colour
-        told = "\n".join(line for line in lines if mark[:5] not in line and command not in line)
-        if found[1] != b"0":
-            raise BootError(f"{command!r} ended with {found[1].decode()}:\n{told}")
-        return told
+        try:
+            return ask(self._wires["shell"], command, within_s, lambda: self.listen(0.0))
+        except ShellError as error:
+            raise BootError(str(error)) from error
 
     def memory(self) -> bytes:
         """All of its memory, at this moment."""

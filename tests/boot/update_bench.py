@@ -149,7 +149,7 @@ class UpdateBench:
 
     def note_stops(self) -> None:
         """Have the device keep, past the restart to come, when counting stops: its own journal is in memory."""
-        self.board.ask(f"journalctl -f -n 0 -o short-unix -u safecount-vision > {STOPS} 2>&1 &")
+        self.board.ask(f"(journalctl -f -n 0 -o short-unix -u safecount-vision > {STOPS} 2>&1 &)")
 
     def blind_s(self) -> float:
         """From the stop of counting before the last restart to the first frame that was counted after it, in seconds."""
