@@ -1,4 +1,4 @@
-"""The root: the base root's packages, less what a counter never runs, with our code, its model and config/ laid over."""
+"""The root: the base root's packages and our wheels, less what a counter never runs, with its model and config/ laid over."""
 
 import shutil
 from collections.abc import Iterable
@@ -45,10 +45,10 @@ def compose(
     root = work / "root"
     toolbox.run("cp", "--archive", "--reflink=auto", base, root, readable=[base], writable=[work])
     toolbox.run("cp", "--archive", f"{overlay}/.", root, readable=[overlay], writable=[root])
-    prune(root, board.prune)
     for kernel in kernels:
         install_modules(toolbox, kernel, board.modules, root)
     install_wheels(root, board.wheels, work, epoch)
+    prune(root, board.prune)
     (root / MODELS).mkdir(parents=True)
     shutil.copyfile(model.file, root / MODELS / model.card.file)
     shutil.copytree(CONFIG, root, symlinks=True, dirs_exist_ok=True)
