@@ -67,6 +67,7 @@ class Board:
         prune: glob patterns of what is removed from the root again.
         modules: of the kernel, by folder or file below kernel/, that stay in the root.
         initramfs_modules: names of those that the initramfs loads, in this order.
+        initramfs_wanted: names of those that it loads before, where the kernel has them and the processor can.
         console: the serial device that the kernel speaks on.
         sizes: of the card's partitions.
         locks: the folder of the lock files.
@@ -82,6 +83,7 @@ class Board:
     prune: tuple[str, ...]
     modules: tuple[str, ...]
     initramfs_modules: tuple[str, ...]
+    initramfs_wanted: tuple[str, ...]
     console: str
     sizes: Sizes
     locks: Path = FOLDER / "locks"
@@ -124,6 +126,7 @@ def read_board(name: str) -> Board:
         prune=joined("prune"),
         modules=joined("modules"),
         initramfs_modules=joined("initramfs_modules"),
+        initramfs_wanted=tuple(common["initramfs_wanted"]),
         console=own["console"],
         sizes=Sizes(**common["sizes_mib"]),
     )

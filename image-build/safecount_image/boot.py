@@ -50,7 +50,7 @@ def make_boot(
     files = firmware_files(firmware, board.boot.files)
     for kernel, wanted in zip(kernels, board.kernels, strict=True):
         files[wanted.file] = kernel.image
-        files[initramfs_name(wanted.file)] = make_initramfs(toolbox, root, kernel, board.initramfs_modules, work)
+        files[initramfs_name(wanted.file)] = make_initramfs(toolbox, root, kernel, board, work)
         files |= device_trees(kernel, board.boot.device_trees)
     for name, text in (("cmdline.txt", command_line(board, verity)), ("config.txt", firmware_config(board))):
         files[name] = work / name

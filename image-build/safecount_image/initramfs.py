@@ -6,12 +6,11 @@ and can do one thing only.
 
 import re
 import shutil
-from collections.abc import Iterable
 from pathlib import Path
 
-from safecount_image.board import FOLDER
+from safecount_image.board import FOLDER, Board
 from safecount_image.errors import BuildError
-from safecount_image.kernel import Kernel, load_order, module_bytes
+from safecount_image.kernel import Kernel, had, load_order, module_bytes
 from safecount_image.toolbox import Toolbox
 
 _LOADER = "usr/lib/aarch64-linux-gnu/ld-linux-aarch64.so.1"
@@ -19,14 +18,14 @@ _LIBRARIES = "usr/lib/aarch64-linux-gnu"
 _PROGRAMS = ("veritysetup",)
 
 
-def make_initramfs(toolbox: Toolbox, root: Path, kernel: Kernel, modules: Iterable[str], work: Path) -> Path:
+def make_initramfs(toolbox: Toolbox, root: Path, kernel: Kernel, board: Board, work: Path) -> Path:
     """Make the archive for one kernel.
 
     Args:
         toolbox: the tool tree, whose busybox for arm64 is taken.
         root: the finished root, whose veritysetup is taken.
         kernel: whose modules are taken.
-        modules: names of the modules that must be loaded to see the disk and to check and mount the root.
+        board: names the modules that must be loaded to see the disk and to check and mount the root, and those that may be.
         work: a folder for what is made.
 
     Returns:
@@ -39,12 +38,13 @@ def make_initramfs(toolbox: Toolbox, root: Path, kernel: Kernel, modules: Iterab
     shutil.copy(FOLDER / "initramfs/init", tree / "init")
     (tree / "init").chmod(0o755)
     _programs(toolbox, root, tree)
-    names = []
-    for path in load_order(kernel, modules):
-        name = path.rpartition("/")[2].removesuffix(".xz")
-        (tree / "modules" / name).write_bytes(module_bytes(kernel.modules / path))
-        names.append(name)
-    (tree / "modules/order").write_text("".join(f"{name}\n" for name in names), encoding="ascii")
+    needed = load_order(kernel, board.initramfs_modules)
+    wanted = [path for path in load_order(kernel, had(kernel, board.initramfs_wanted)) if path not in needed]
+    for listed, paths in (("order", needed), ("wanted", wanted)):
+        names = [path.rpartition("/")[2].removesuffix(".xz") for path in paths]
+        for name, path in zip(names, paths, strict=True):
+            (tree / "modules" / name).write_bytes(module_bytes(kernel.modules / path))
+        (tree / "modules" / listed).write_text("".join(f"{name}\n" for name in names), encoding="ascii")
     return _pack(toolbox, tree, work / f"initramfs-{kernel.version}.cpio.zst")
 
 

@@ -92,6 +92,12 @@ def load_order(kernel: Kernel, names: Iterable[str]) -> list[str]:
     return list(ordered)
 
 
+def had(kernel: Kernel, names: Iterable[str]) -> list[str]:
+    """Those of the modules of these names that the kernel has as files."""
+    files = {module_name(path) for path in kernel.needs}
+    return [name for name in names if name in files]
+
+
 def chosen(kernel: Kernel, patterns: Iterable[str]) -> list[str]:
     """The paths of the modules below the folders, or with the paths, that `patterns` names, and of all they need."""
     wanted = tuple(f"kernel/{pattern}" for pattern in patterns)

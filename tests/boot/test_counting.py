@@ -20,3 +20,8 @@ def test_nothing_has_failed_nothing_listens_and_nothing_is_written_but_data(benc
     assert board.open_ports() == []
     mounts = [line.split() for line in board.ask("cat /proc/mounts").splitlines() if line.startswith("/dev/")]
     assert [mount[1] for mount in mounts if "rw" in mount[3].split(",")] == ["/var/lib/safecount"]
+
+
+def test_the_root_is_checked_by_the_processors_own_means(bench: Bench) -> None:
+    bench.power(3)
+    bench.board.until("dmesg | grep -q 'verity: sha256 using.*sha256-ce'", 200)

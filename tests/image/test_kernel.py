@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from safecount_image.errors import BuildError
-from safecount_image.kernel import Kernel, chosen, load_order, module_name, parse_needs
+from safecount_image.kernel import Kernel, chosen, had, load_order, module_name, parse_needs
 
 MODULES_DEP = """\
 kernel/fs/erofs/erofs.ko.xz: kernel/fs/netfs/netfs.ko.xz kernel/lib/libcrc32c.ko.xz kernel/crypto/crc32c_generic.ko.xz
@@ -34,6 +34,10 @@ def test_what_is_built_in_needs_no_file() -> None:
 def test_a_module_that_the_kernel_lacks_stops_the_build() -> None:
     with pytest.raises(BuildError, match=r"kernel 6\.12 has no module 'virtio_blk'"):
         load_order(kernel(), ["virtio_blk"])
+
+
+def test_one_that_is_only_wanted_may_be_lacking() -> None:
+    assert had(kernel(), ["sha2_ce", "dm_verity", "virtio_pci"]) == ["dm_verity"]
 
 
 def test_a_folder_brings_what_its_modules_need_from_other_folders() -> None:
