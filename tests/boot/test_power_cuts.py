@@ -214,11 +214,13 @@ def offline(bench: Bench) -> Iterator[Board]:
     kept.replace(board.card)
 
 
-def test_it_starts_and_counts_after_a_cut_at_any_write(bench: Bench, session: Session, offline: Board) -> None:
-    dice = random.Random(os.environ.get("SEED", "cuts"))
-    for number in sorted(dice.choices(range(len(session.made)), k=STARTED)):
-        offline.cut()
-        card_after(session.before, session.made, number, dice, offline.card)
-        bench.power(FIRST_HOUR + CUTS + 2)
-        offline.until(f"{RUNNING} && {RELEASING}", 400)
-        assert offline.ask("systemctl --failed --plain --no-legend") == "", f"after a cut at write {number}"
+@pytest.mark.parametrize("which", range(STARTED))
+def test_it_starts_and_counts_after_a_cut_at_any_write(
+    bench: Bench, session: Session, offline: Board, which: int
+) -> None:
+    dice = random.Random(f"{os.environ.get('SEED', 'cuts')} {which}")
+    number = dice.randrange(len(session.made))
+    card_after(session.before, session.made, number, dice, offline.card)
+    bench.power(FIRST_HOUR + CUTS + 2)
+    offline.until(f"{RUNNING} && {RELEASING}", 400)
+    assert offline.ask("systemctl --failed --plain --no-legend") == "", f"after a cut at write {number}"
