@@ -36,7 +36,7 @@ def line_item(line: CodeLine) -> Item:
 
 
 def parse_line(item: Item) -> CodeLine:
-    """The line of such an array; UntrustedInput (BAD_FIELD or MALFORMED) otherwise."""
+    """The line of such an array; UntrustedInput (BAD_FIELD) otherwise."""
     door, x1, y1, x2, y2, side = as_list(item, 6, 6)
     line = CodeLine(
         door=as_text(door, TEXT_MAX_BYTES),
