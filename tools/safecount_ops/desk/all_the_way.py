@@ -45,6 +45,7 @@ from safecount_ops.desk.result import ClipResult
 DEVICE = "desk-1"
 WITHIN_S = 60.0
 _LOOK_S = 0.05
+# Health is due at once, so that it is sealed before the first record and `_deliver` waits for it too.
 _SETTINGS = """
 [folders]
 state = "{folder}/state"
@@ -54,7 +55,7 @@ round_s = 0.5
 first_retry_s = 0.2
 longest_retry_s = 1.0
 [health]
-first_after_s = 0.5
+first_after_s = 0.0
 """
 _LINE = """
 [[line]]
