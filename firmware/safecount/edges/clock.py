@@ -5,7 +5,6 @@ unset while it lies below the floor, which is the later of the image's date and 
 """
 
 import time
-import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,7 +52,7 @@ class SystemClock:
 
 def boot_id(path: Path = BOOT_ID) -> bytes:
     """The kernel's id of this boot, 16 random bytes."""
-    return uuid.UUID(path.read_text(encoding="ascii").strip()).bytes
+    return bytes.fromhex(path.read_text(encoding="ascii").replace("-", ""))
 
 
 def file_date_s(path: Path) -> int:

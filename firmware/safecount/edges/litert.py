@@ -7,7 +7,6 @@ import contextlib
 import ctypes
 import hashlib
 import importlib
-import importlib.resources
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -20,6 +19,7 @@ from safecount.counting.model_card import ModelCard, Quantisation, TensorSpec, p
 from safecount.errors import SafecountError, UsageError
 
 DEFAULT_MODEL = "yolox_nano_320_int8"
+_CARDS = Path(__file__).parent.parent / "models"
 RUNTIMES = ("ai_edge_litert.interpreter", "tflite_runtime.interpreter")
 
 
@@ -29,9 +29,7 @@ class ModelError(SafecountError):
 
 def card_names() -> list[str]:
     """The names of the cards that ship, the default first."""
-    cards = importlib.resources.files("safecount") / "models"
-    names = sorted(card.name.removesuffix(".toml") for card in cards.iterdir() if card.name.endswith(".toml"))
-    return sorted(names, key=lambda name: name != DEFAULT_MODEL)
+    return sorted((card.stem for card in _CARDS.glob("*.toml")), key=lambda name: (name != DEFAULT_MODEL, name))
 
 
 def load_card(name: str) -> ModelCard:
@@ -42,8 +40,7 @@ def load_card(name: str) -> ModelCard:
     """
     if name not in card_names():
         raise UsageError(f"There is no model '{name}'; there are {', '.join(card_names())}.")
-    text = (importlib.resources.files("safecount") / "models" / f"{name}.toml").read_text(encoding="utf-8")
-    return parse_card(text, f"{name}.toml")
+    return parse_card((_CARDS / f"{name}.toml").read_text(encoding="utf-8"), f"{name}.toml")
 
 
 class LiteRtDetector:
