@@ -16,7 +16,6 @@ from typing import TypeAlias
 
 from boot.bench import SERVICES, Bench, open_bench
 from boot.board import Board
-from safecount.edges.litert import DEFAULT_MODEL
 from safecount.edges.model_settings import ModelSettings
 
 COUNTS_FOR_ITS_SITE = (
@@ -26,8 +25,8 @@ COUNTS_FOR_ITS_SITE = (
 ACTIONS = "power, ask for the label, hand it to the operator, paste the site code"
 OUT = Path("build/bench/boot.json")
 ALONE = (
-    "import numpy; from ai_edge_litert.interpreter import Interpreter; "
-    f"Interpreter('{ModelSettings().folder}/{DEFAULT_MODEL}.tflite', num_threads=2).allocate_tensors()"
+    "import glob, numpy; from ai_edge_litert.interpreter import Interpreter; "
+    f"Interpreter(glob.glob('{ModelSettings().folder}/*')[0]).allocate_tensors()"
 )
 ALONE_UNIT = f"""[Service]
 Type=oneshot
