@@ -66,7 +66,10 @@ FROM_DOOR = (
 TAMPERINGS: list[tuple[str, list[tuple[Flaw, int, int]]]] = [
     (f"DELETE FROM envelopes WHERE {OF} = 4", [(Flaw.REMOVED, 4, 4)]),
     (f"DELETE FROM envelopes WHERE {OF} BETWEEN 1 AND 3", [(Flaw.REMOVED, 1, 3)]),
-    (f"UPDATE envelopes SET raw = substr(raw, 1, 4095) || x'00' WHERE {OF} = 5", [(Flaw.EDITED, 5, 5)]),
+    (
+        f"UPDATE envelopes SET raw = substr(raw, 1, 4095) || iif(substr(raw, -1) = x'00', x'01', x'00') WHERE {OF} = 5",
+        [(Flaw.EDITED, 5, 5)],
+    ),
     (f"UPDATE envelopes SET raw = 'text' WHERE {OF} = 5", [(Flaw.EDITED, 5, 5)]),
     (f"UPDATE envelopes SET raw = zeroblob(4096) WHERE {OF} = 12", [(Flaw.EDITED, 12, 12)]),
     (SWAP, [(Flaw.REORDERED, 6, 6), (Flaw.REORDERED, 7, 7)]),
